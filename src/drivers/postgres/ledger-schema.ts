@@ -1,0 +1,124 @@
+/** The schema `outgrow`: everything of ours in a target, and nothing of ours anywhere else. */
+import { OutgrowError } from "../../errors.ts";
+import { LEDGER_VERSION } from "../../store/ledger.ts";
+import type { SqlDatabase, SqlTransaction } from "./database.ts";
+
+/** Any number, as long as it is always this one: who makes or drops the schema waits for whoever does so now. */
+const SCHEMA_LOCK = "select pg_advisory_xact_lock(7164923041)";
+
+// Documents are json, not jsonb: the order of names and every escape stay as written.
+const CREATE = `
+create schema outgrow;
+revoke all on schema outgrow from public;
+create table outgrow.meta (version integer not null);
+create table outgrow.move (
+  id integer generated always as identity primary key,
+  name text collate "C" not null unique,
+  tenant text not null,
+  schema text not null,
+  owns_schema boolean not null,
+  run integer not null default 1,
+  phase text not null default 'copying',
+  files json not null,
+  lease_number bigint not null default 0,
+  lease_holder json,
+  heartbeat timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+create table outgrow.collection (
+  id integer generated always as identity primary key,
+  move integer not null references outgrow.move on delete cascade,
+  name text collate "C" not null,
+  layout json not null,
+  templates json not null default '{}',
+  loading boolean not null default true,
+  read bigint not null default 0,
+  applied bigint not null default 0,
+  duplicate bigint not null default 0,
+  stale bigint not null default 0,
+  quarantined bigint not null default 0,
+  unique (move, name)
+);
+create table outgrow.record (
+  collection integer not null,
+  tenant text collate "C" not null,
+  key text collate "C" not null,
+  revision text collate "C" not null,
+  digest bytea,
+  state text not null,
+  position bigint,
+  form json,
+  primary key (collection, tenant, key)
+);
+create table outgrow.checkpoint (
+  move integer not null references outgrow.move on delete cascade,
+  run integer not null,
+  file integer not null,
+  batch integer not null,
+  byte_offset bigint not null,
+  resume json,
+  last boolean not null,
+  primary key (move, run, file, batch)
+);
+create table outgrow.quarantine (
+  id bigint generated always as identity primary key,
+  move integer not null references outgrow.move on delete cascade,
+  run integer not null,
+  collection text collate "C" not null,
+  key text collate "C",
+  code text not null,
+  detail text,
+  file text not null,
+  byte_offset bigint not null,
+  position bigint not null,
+  raw bytea not null,
+  state text not null default 'open',
+  note text
+);
+create index on outgrow.quarantine (move, run);
+create table outgrow.spill (
+  collection integer not null references outgrow.collection on delete cascade,
+  column_name text not null,
+  code text not null,
+  count bigint not null,
+  primary key (collection, column_name, code)
+);
+create function outgrow.number_key(number double precision) returns text
+  immutable strict parallel safe language sql as $$
+  select 'n' || lpad(to_hex(case when bits >= 0 then bits # (-9223372036854775808) else ~bits end), 16, '0')
+  from (select ('x' || encode(float8send(case when number = 0 then 0 else number end), 'hex'))::bit(64)::bigint as bits) as sent
+$$;
+insert into outgrow.meta values (${LEDGER_VERSION});
+`;
+
+const EXISTS = "select to_regclass('outgrow.meta') is not null";
+
+export async function hasLedger(database: Pick<SqlDatabase, "query">): Promise<boolean> {
+  const { rows } = await database.query(EXISTS);
+  return rows[0]?.[0] === "t";
+}
+
+/** Makes the schema when it is not there. @throws {OutgrowError} LEDGER_VERSION */
+export async function ensureLedger(database: SqlDatabase): Promise<void> {
+  if (!(await hasLedger(database))) {
+    await database.transaction(async (sql) => {
+      await sql.query(SCHEMA_LOCK);
+      if (!(await hasLedger(sql))) await sql.query(CREATE);
+    });
+  }
+  const { rows } = await database.query("select max(version) from outgrow.meta");
+  const version = Number(rows[0]?.[0]);
+  if (version > LEDGER_VERSION) {
+    throw new OutgrowError("LEDGER_VERSION", { detail: `${version}, this is ${LEDGER_VERSION}` });
+  }
+}
+
+/** Takes the schema away when no move is left in it. */
+export async function dropLedgerIfEmpty(sql: SqlTransaction): Promise<boolean> {
+  await sql.query(SCHEMA_LOCK);
+  const { rows } = await sql.query("select count(*) from outgrow.move");
+  if (rows[0]?.[0] !== "0") return false;
+  await sql.query("drop schema outgrow cascade");
+  return true;
+}

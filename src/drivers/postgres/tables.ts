@@ -1,0 +1,81 @@
+/** The app's tables: made from layouts, looked up in the catalog, and the SQL that speaks of their keys. */
+import { OutgrowError } from "../../errors.ts";
+import { type CompiledTable, compileLayout } from "../../layout/compile.ts";
+import type { KeyColumn, Layout } from "../../layout/layout.ts";
+import type { SqlTransaction } from "./database.ts";
+import { qualified, quote, textArray } from "./quote.ts";
+
+/** The statement that makes a layout's table. Text keys compare as bytes do, in every database alike. */
+export function createTable(schema: string, layout: Layout): string {
+  const [table] = compileLayout(layout).tables;
+  if (table === undefined) throw new TypeError("A layout has a table.");
+  const keys = table.columns.slice(0, table.keyWidth).map(({ name }) => quote(name));
+  const columns = table.columns.map(({ name, type }, index) => {
+    const isKey = index < table.keyWidth;
+    const collate = isKey && type === "text" ? ' collate "C"' : "";
+    return `  ${quote(name)} ${type}${collate}${isKey ? " not null" : ""}`;
+  });
+  return `create table ${qualified(schema, table.name)} (\n${columns.join(",\n")},\n  primary key (${keys.join(", ")})\n)`;
+}
+
+/** Makes the tables of a move. @throws {OutgrowError} TABLE_TAKEN when one exists already. */
+export async function createTables(
+  sql: SqlTransaction,
+  schema: string,
+  layouts: readonly Layout[],
+): Promise<void> {
+  const names = layouts.flatMap(({ tables }) => tables.map(({ name }) => name));
+  const { rows: taken } = await sql.query(
+    `select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = $1 and c.relname = any($2::text[]) order by 1`,
+    [schema, textArray(names)],
+  );
+  if (taken.length > 0) {
+    const list = taken.map(([name]) => `${schema}.${name}`).join(", ");
+    throw new OutgrowError("TABLE_TAKEN", { detail: list });
+  }
+  for (const layout of layouts) await sql.query(createTable(schema, layout));
+  if (await isExposed(sql, schema)) {
+    // A Supabase project serves this schema to anyone who has its public key: without policies nobody may read.
+    for (const name of names) {
+      await sql.query(`alter table ${qualified(schema, name)} enable row level security`);
+    }
+  }
+}
+
+/** Whether tables of this schema are reachable by an API with a public key (Supabase's roles are there). */
+async function isExposed(sql: SqlTransaction, schema: string): Promise<boolean> {
+  if (schema !== "public") return false;
+  const { rows } = await sql.query(
+    "select count(*) from pg_roles where rolname in ('anon', 'authenticated')",
+  );
+  return rows[0]?.[0] === "2";
+}
+
+/** The SQL expression for the ledger text of a row's key: what `encodeKey` would say. */
+export function ledgerKeySql(codec: KeyColumn["codec"], column: string): string {
+  switch (codec) {
+    case "ledger-key":
+      return column;
+    case "uuid":
+      return `'s' || ${column}::text`;
+    case "text":
+      return `'s' || replace(${column}, chr(1), chr(1) || chr(3))`;
+    default:
+      return `outgrow.number_key(${column}::double precision)`;
+  }
+}
+
+/** Quoted names of a table's columns, each behind `alias.` when one is given. */
+export function columnList(table: CompiledTable, alias?: string): string[] {
+  const prefix = alias === undefined ? "" : `${alias}.`;
+  return table.columns.map(({ name }) => `${prefix}${quote(name)}`);
+}
+
+/** `a.k = b.k and …` over the primary key's columns. */
+export function keysEqual(table: CompiledTable, left: string, right: string): string {
+  return table.columns
+    .slice(0, table.keyWidth)
+    .map(({ name }) => `${left}.${quote(name)} = ${right}.${quote(name)}`)
+    .join(" and ");
+}
