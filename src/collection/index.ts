@@ -15,6 +15,7 @@ export {
   type Revision,
   revision,
 } from "./revision.ts";
+export { type Shape, shape } from "./shape.ts";
 export { fromTaggedJson, toTaggedJson } from "./tagged-json.ts";
 export {
   BlobValue,

@@ -2,27 +2,41 @@
 import { OutgrowError } from "../errors.ts";
 import type { Target } from "../store/driver.ts";
 import { maskPassword } from "./mask.ts";
+import type { SqlDatabase } from "./postgres/database.ts";
 
 /** Where an app without any setting keeps its embedded database. */
 export const EMBEDDED_DIRECTORY = ".outgrow/data";
 
 /**
- * Opens a target by its address: `postgres://…` (or `postgresql://…`), or `pglite:DIR`.
+ * Opens the database behind an address, without looking for a ledger in it.
  *
- * @throws {OutgrowError} TARGET_ADDRESS, TARGET_UNREACHABLE, DATADIR_LOCKED, LEDGER_VERSION
+ * @throws {OutgrowError} TARGET_ADDRESS, TARGET_UNREACHABLE, TARGET_REFUSED, DATADIR_LOCKED
  */
-export async function openTarget(address: string): Promise<Target> {
+export async function openDatabase(
+  address: string,
+): Promise<{ readonly database: SqlDatabase; readonly directory: string | undefined }> {
   if (/^postgres(?:ql)?:\/\//.test(address)) {
-    const { openPostgres, postgresTarget } = await import("./postgres/index.ts");
-    return postgresTarget(await openPostgres(address));
+    const { openPostgres } = await import("./postgres/index.ts");
+    return { database: await openPostgres(address), directory: undefined };
   }
   if (address.startsWith("pglite:")) {
     const directory = address.slice("pglite:".length);
-    if (directory === "")
+    if (directory === "") {
       throw new OutgrowError("TARGET_ADDRESS", { detail: "pglite: needs a folder" });
-    const { postgresTarget } = await import("./postgres/index.ts");
+    }
     const { openPglite } = await import("./pglite/index.ts");
-    return postgresTarget(await openPglite(directory), { directory });
+    return { database: await openPglite(directory), directory };
   }
   throw new OutgrowError("TARGET_ADDRESS", { detail: maskPassword(address) });
+}
+
+/**
+ * Opens a target by its address: `postgres://…` (or `postgresql://…`), or `pglite:DIR`.
+ *
+ * @throws {OutgrowError} as `openDatabase`
+ */
+export async function openTarget(address: string): Promise<Target> {
+  const { database, directory } = await openDatabase(address);
+  const { postgresTarget } = await import("./postgres/index.ts");
+  return postgresTarget(database, directory === undefined ? {} : { directory });
 }

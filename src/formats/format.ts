@@ -149,6 +149,22 @@ export interface Format {
    */
   survey(input: Input, options?: SurveyOptions): Promise<Survey>;
   read(input: Input, survey: Survey, options?: ReadOptions): AsyncIterable<SourceBatch>;
+  /**
+   * One record from bytes that lay in quarantine, possibly edited since.
+   *
+   * @param place what the quarantine knows of it: its ordinal, its key where the format gave one, and whether the
+   * bytes are tagged JSON that was rebuilt from a table instead of the file's own.
+   */
+  decodeRaw(
+    raw: Uint8Array,
+    survey: Survey,
+    collection: string,
+    place: {
+      readonly position: number;
+      readonly key: string | undefined;
+      readonly rebuilt: boolean;
+    },
+  ): SourceRecord | BadRecord;
   /** Writes a file with the survey's envelope; without a survey, in the format's plainest shape. */
   write(
     survey: Survey | undefined,

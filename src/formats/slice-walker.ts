@@ -126,11 +126,6 @@ export class SliceWalker {
     return this.#container(chunk, at, base);
   }
 
-  /** The text ends: a number or word at the top ends with it. */
-  finish(): boolean {
-    return this.#kind === "scalar";
-  }
-
   #container(chunk: Uint8Array, at: number, base: number): number {
     const end = chunk.length;
     const open = this.#open;

@@ -11,6 +11,7 @@
  */
 import type { Address, Change } from "../collection/change.ts";
 import type { Exception, Templates } from "../collection/name-order.ts";
+import type { Revision } from "../collection/revision.ts";
 import type { Value } from "../collection/value.ts";
 import type { Layout } from "../layout/layout.ts";
 import type { CheckpointEntry, Lease, Ledger, QuarantineEntry, SpillCount } from "./ledger.ts";
@@ -129,6 +130,8 @@ export interface Driver {
    */
   commit(commit: Commit): Promise<CommitReport>;
   count(of: Address): Promise<number>;
+  /** Revisions for an app's own writes, each higher than all that this store has issued and than any copy's. */
+  issue(count: number): Promise<readonly Revision[]>;
 }
 
 /** A store that moves can be made in. */

@@ -4,45 +4,55 @@
  * `load`: into tables that this run found empty, rows are copied straight in. `staged`: rows are copied beside,
  * the sidecar `outgrow.record` judges each key by its revision (D1), and only the rows of keys that won are
  * written. A load that meets a key which is there already rolls back and is done again as staged.
- *
- * Every write asserts its row count: Postgres may drop a row without an error (a rule, a trigger, row security,
- * an embedded engine's limits), and that must never look like success.
  */
 import { toTaggedJson } from "../../collection/tagged-json.ts";
 import { OutgrowError } from "../../errors.ts";
 import { failpoint } from "../../failpoint.ts";
 import type { CompiledLayout } from "../../layout/compile.ts";
 import type { SqlValue } from "../../layout/layout.ts";
-import type { Commit, CommitReport, Conflict, RecordWrite } from "../../store/driver.ts";
-import type { QuarantineEntry, SpillCount } from "../../store/ledger.ts";
-import { type CopyType, type CopyValue, copyBinary } from "./copy-binary.ts";
+import type { Commit, CommitReport, RecordWrite } from "../../store/driver.ts";
+import type { QuarantineEntry } from "../../store/ledger.ts";
+import { copyBinary } from "./copy-binary.ts";
+import { type Counted, NOTHING_COUNTED, reportOf, spillsOf } from "./counted.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
-import { renewLease } from "./ledger.ts";
-import { addQuarantine, type LedgerContext, writeLedger } from "./ledger-write.ts";
+import { renewLease } from "./lease.ts";
+import { addQuarantine, finishedBefore, writeLedger } from "./ledger-write.ts";
 import { qualified, quote } from "./quote.ts";
-import { type Counted, judge } from "./staged.ts";
+import { expectCount, SIDECAR, sidecarRows } from "./sidecar.ts";
+import { type Judged, writeStaged } from "./staged.ts";
 import { columnList } from "./tables.ts";
+
+/** A load that met so many keys which were there already will meet more: from then on all is staged. */
+const COLLISIONS = 3;
 
 export interface CommitCollection {
   readonly id: number;
   readonly compiled: CompiledLayout;
-  /** Whether rows may be copied straight in. Turned off by the first commit that finds a key there. */
-  loading: boolean;
+  /** Whether the run found the table empty and COPY may write to it: rows may be copied straight in. */
+  readonly loading: boolean;
+  /** Commits of this process that met a key of theirs in the table. */
+  collisions: number;
 }
 
 export interface CommitContext {
   readonly database: SqlDatabase;
-  readonly move: {
-    readonly id: number;
-    readonly name: string;
-    readonly schema: string;
-    readonly run: number;
-  };
+  readonly move: { readonly id: number; readonly name: string; readonly schema: string };
   readonly collections: ReadonlyMap<string, CommitCollection>;
 }
 
-type CollectionWrite = Commit["writes"][number];
+/** A collection's part of a commit, with its rows encoded. */
+interface Part {
+  readonly name: string;
+  readonly collection: CommitCollection;
+  readonly tenant: string;
+  readonly records: readonly RecordWrite[];
+  readonly rows: readonly SqlValue[][];
+  /** Columns and codes of what columns could not hold, by the record's place in the batch. */
+  readonly spilled: ReadonlyMap<number, readonly (readonly [column: string, code: string])[]>;
+  readonly mayLoad: boolean;
+}
 
+/** Carries the report of a probe out of the transaction that it rolls back. */
 class Probed extends Error {
   readonly report: CommitReport;
   constructor(report: CommitReport) {
@@ -52,134 +62,176 @@ class Probed extends Error {
 }
 
 export async function commitTo(context: CommitContext, commit: Commit): Promise<CommitReport> {
+  const parts = commit.writes.map((write) => encodePart(context, commit.tenant, write));
+  const report = await commitParts(context, commit, parts);
+  await failpoint("commit.after_commit");
+  return report;
+}
+
+async function commitParts(
+  context: CommitContext,
+  commit: Commit,
+  parts: readonly Part[],
+): Promise<CommitReport> {
   try {
-    return await attempt(context, commit, true);
+    return await attempt(context, commit, parts);
   } catch (error) {
     if (!OutgrowError.is(error) || error.sqlState !== "23505") throw error;
-    // A key was there after all: a retry of a commit whose reply was lost, or a second record of that key.
-    return attempt(context, commit, false);
+    const loaded = parts.filter(({ mayLoad }) => mayLoad);
+    if (loaded.length > 0) {
+      // A key was there after all: a commit whose reply was lost, or a second record of that key.
+      for (const { collection } of loaded) collection.collisions++;
+      return commitParts(
+        context,
+        commit,
+        parts.map((part) => ({ ...part, mayLoad: false })),
+      );
+    }
+    // A unique index of somebody else's: about one record, like any other constraint.
+    const { sqlState, site } = error;
+    throw new OutgrowError("RECORD_REFUSED", site, { sqlState, cause: error });
   }
 }
 
 async function attempt(
   context: CommitContext,
   commit: Commit,
-  mayLoad: boolean,
+  parts: readonly Part[],
 ): Promise<CommitReport> {
+  const { move, collections } = context;
   try {
     return await context.database.transaction(async (sql) => {
       await failpoint("commit.begin");
+      const run = await lockMove(sql, move);
       if (commit.lease !== undefined) await renewLease(sql, commit.lease);
+      if (await finishedBefore(sql, move.id, commit.ledger)) {
+        const duplicate = parts.reduce((sum, { records }) => sum + records.length, 0);
+        return { applied: 0, duplicate, stale: 0, conflicts: [], spills: [] };
+      }
       const counted = new Map<string, Counted>();
-      for (const write of commit.writes) {
-        counted.set(write.collection, await writeCollection(sql, context, commit, write, mayLoad));
+      for (const part of parts) {
+        counted.set(
+          part.name,
+          await writePart(sql, { id: move.id, schema: move.schema, run }, part),
+        );
       }
       await failpoint("commit.rows");
-      await writeLedger(sql, ledgerContext(context), commit.ledger, counted);
+      const ids = new Map([...collections].map(([name, { id }]) => [name, id]));
+      await writeLedger(sql, { id: move.id, run, collections: ids }, commit.ledger, counted);
       const report = reportOf(counted);
-      if (commit.probe) throw new Probed(report);
+      if (commit.probe) {
+        await sql.query("set constraints all immediate");
+        throw new Probed(report);
+      }
       await failpoint("commit.before_commit");
       return report;
     });
   } catch (error) {
     if (error instanceof Probed) return error.report;
     throw error;
-  } finally {
-    await failpoint("commit.after_commit");
   }
 }
 
-function ledgerContext({ move, collections }: CommitContext): LedgerContext {
-  return { move, collectionIds: new Map([...collections].map(([name, { id }]) => [name, id])) };
+/** Commits of one move come one after the other: what is judged stays true until it is written. */
+async function lockMove(sql: SqlTransaction, move: CommitContext["move"]): Promise<number> {
+  const { rows } = await sql.query("select run from outgrow.move where id = $1 for no key update", [
+    String(move.id),
+  ]);
+  if (rows[0] === undefined) throw new OutgrowError("MOVE_UNKNOWN", { detail: move.name });
+  return Number(rows[0][0]);
 }
 
-function reportOf(counted: ReadonlyMap<string, Counted>): CommitReport {
-  const sums = { applied: 0, duplicate: 0, stale: 0 };
-  const conflicts: Conflict[] = [];
-  const spills: SpillCount[] = [];
-  for (const one of counted.values()) {
-    sums.applied += one.applied;
-    sums.duplicate += one.duplicate;
-    sums.stale += one.stale;
-    conflicts.push(...one.conflicts);
-    spills.push(...one.spills);
-  }
-  return { ...sums, conflicts, spills };
-}
-
-async function writeCollection(
-  sql: SqlTransaction,
+function encodePart(
   context: CommitContext,
-  commit: Commit,
-  write: CollectionWrite,
-  mayLoad: boolean,
-): Promise<Counted> {
-  const collection = context.collections.get(write.collection);
-  if (collection === undefined)
-    throw new OutgrowError("MOVE_UNKNOWN", { collection: write.collection });
-  const none = { applied: 0, duplicate: 0, stale: 0, quarantined: 0, conflicts: [], spills: [] };
-  if (write.records.length === 0) return none;
-  const encoded = encodeAll(collection.compiled, write, commit.tenant);
-  const present = write.records.every(({ state }) => state === "present");
-  if (mayLoad && collection.loading && present) {
-    await load(sql, context, collection, write.records, encoded.rows, commit.tenant);
-    return { ...none, applied: write.records.length, spills: encoded.spills };
+  tenant: string,
+  { collection: name, records }: Commit["writes"][number],
+): Part {
+  const collection = context.collections.get(name);
+  if (collection === undefined) throw new OutgrowError("MOVE_UNKNOWN", { collection: name });
+  const { compiled, loading, collisions } = collection;
+  const spilled = new Map<number, (readonly [string, string])[]>();
+  let at = 0;
+  const spill = (column: string, code: string): void => {
+    const known = spilled.get(at);
+    if (known === undefined) spilled.set(at, [[column, code]]);
+    else known.push([column, code]);
+  };
+  const rows: SqlValue[][][] = compiled.tables.map(() => []);
+  let present = true;
+  for (const { key, value, state } of records) {
+    // Of a key that goes, only the key's own cells are needed.
+    compiled.encode(key, state === "present" ? value : {}, tenant, rows, spill);
+    present &&= state === "present";
+    at++;
   }
-  const judged = await judge(sql, {
-    schema: context.move.schema,
+  const mayLoad = loading && present && collisions < COLLISIONS;
+  return { name, collection, tenant, records, rows: rows[0] ?? [], spilled, mayLoad };
+}
+
+interface OpenMove {
+  readonly id: number;
+  readonly schema: string;
+  readonly run: number;
+}
+
+async function writePart(sql: SqlTransaction, move: OpenMove, part: Part): Promise<Counted> {
+  const { name, collection, tenant, records, rows, spilled } = part;
+  if (records.length === 0) return NOTHING_COUNTED;
+  if (part.mayLoad) {
+    await load(sql, move.schema, part);
+    return {
+      ...NOTHING_COUNTED,
+      applied: records.length,
+      spills: spillsOf(name, spilled.values()),
+    };
+  }
+  const [table] = collection.compiled.tables as [CompiledLayout["tables"][number]];
+  const { schema } = move;
+  const judged = await writeStaged(sql, {
+    schema,
     collection: collection.id,
-    name: write.collection,
-    tenant: commit.tenant,
-    table: collection.compiled.tables[0] as CompiledLayout["tables"][number],
-    key: collection.compiled.layout.tables[0].key,
-    records: write.records,
-    rows: encoded.rows,
-    sidecar: sidecarRows(collection.id, commit.tenant, write.records),
+    tenant,
+    table,
+    records,
+    rows,
   });
-  const entries = quarantineOf(write, judged, collection.compiled);
-  await addQuarantine(sql, context.move, entries);
+  await addQuarantine(sql, move, quarantineOf(part, judged));
+  const losses = [...judged.lost];
+  const refused = losses.filter(([, why]) => why === "conflict" || why === "foreign");
+  const kept = [...spilled].filter(([seq]) => !judged.lost.has(seq)).map(([, spills]) => spills);
   return {
-    applied: judged.applied - judged.displaced.filter(({ sameRun }) => sameRun).length,
-    duplicate: judged.duplicate,
-    stale: judged.stale,
-    quarantined: judged.refused.length + judged.displaced.filter(({ sameRun }) => sameRun).length,
-    conflicts: judged.refused.map(({ key }) => ({ collection: write.collection, key })),
-    spills: encoded.spills,
+    applied: records.length - losses.length,
+    duplicate: losses.filter(([, why]) => why === "duplicate").length,
+    stale: losses.filter(([, why]) => why === "stale").length,
+    displaced: judged.displaced.length,
+    conflicts: refused.map(([seq]) => ({ collection: name, key: records[seq]?.key as string })),
+    spills: spillsOf(name, kept),
   };
 }
 
 /** What a commit itself has to set aside: the record that lost, and the one that it displaced from the table. */
-function quarantineOf(
-  write: CollectionWrite,
-  judged: Awaited<ReturnType<typeof judge>>,
-  compiled: CompiledLayout,
-): QuarantineEntry[] {
-  const entries: QuarantineEntry[] = [];
-  for (const { key, cells, position } of judged.displaced) {
-    const raw = new TextEncoder().encode(toTaggedJson(compiled.decode(cells).value));
+function quarantineOf(part: Part, { lost, displaced }: Judged): QuarantineEntry[] {
+  const { name: collection, records } = part;
+  const entries: QuarantineEntry[] = displaced.map(({ key, cells, position }) => ({
+    collection,
+    key,
+    code: "ID_CONFLICT",
+    detail: "rebuilt from the table",
+    file: "",
+    offset: 0,
+    position: position ?? 0,
+    raw: taggedBytes(part.collection.compiled.decode(cells).value),
+  }));
+  for (const [seq, why] of lost) {
+    if (why !== "conflict" && why !== "foreign") continue;
+    const record = records[seq] as RecordWrite;
+    const origin = record.origin?.() ?? { file: "", offset: 0, raw: taggedBytes(record.value) };
     entries.push({
-      collection: write.collection,
-      key,
+      collection,
+      key: record.key,
       code: "ID_CONFLICT",
-      detail: "rebuilt from the table",
-      file: "",
-      offset: 0,
-      position: position ?? 0,
-      raw,
-    });
-  }
-  for (const { key, seq, foreign } of judged.refused) {
-    const record = write.records[seq] as RecordWrite;
-    const origin = record.origin?.() ?? {
-      file: "",
-      offset: 0,
-      raw: new TextEncoder().encode(toTaggedJson(record.value)),
-    };
-    entries.push({
-      collection: write.collection,
-      key,
-      code: "ID_CONFLICT",
-      detail: foreign ? "the table holds a row of this key that is not this move's" : undefined,
+      detail:
+        why === "foreign" ? "the table holds a row of this key that is not this move's" : undefined,
       position: record.position ?? 0,
       ...origin,
     });
@@ -187,78 +239,25 @@ function quarantineOf(
   return entries;
 }
 
-function encodeAll(
-  compiled: CompiledLayout,
-  write: CollectionWrite,
-  tenant: string,
-): { readonly rows: SqlValue[][]; readonly spills: SpillCount[] } {
-  const rows: SqlValue[][][] = compiled.tables.map(() => []);
-  const counts = new Map<string, SpillCount & { count: number }>();
-  const spill = (column: string, code: string): void => {
-    const id = `${column}\u0000${code}`;
-    const found = counts.get(id);
-    if (found === undefined)
-      counts.set(id, { collection: write.collection, column, code, count: 1 });
-    else found.count++;
-  };
-  for (const { key, value } of write.records) compiled.encode(key, value, tenant, rows, spill);
-  return { rows: rows[0] as SqlValue[][], spills: [...counts.values()] };
-}
+const utf8 = new TextEncoder();
+const taggedBytes = (value: RecordWrite["value"]): Uint8Array => utf8.encode(toTaggedJson(value));
 
-// biome-ignore format: name and type of each column of outgrow.record, in the order of sidecarRows
-export const SIDECAR: readonly (readonly [string, CopyType])[] = [
-  ["collection", "integer"], ["tenant", "text"], ["key", "text"], ["revision", "text"],
-  ["digest", "bytea"], ["state", "text"], ["position", "bigint"], ["form", "json"],
-];
-
-function sidecarRows(
-  collection: number,
-  tenant: string,
-  records: readonly RecordWrite[],
-): CopyValue[][] {
-  return records.map(({ key, revision, digest, state, position, exception }) => [
-    collection,
-    tenant,
-    key,
-    revision,
-    state === "present" ? digest : null,
-    state,
-    position ?? null,
-    exception === undefined ? null : JSON.stringify(exception),
-  ]);
-}
-
-async function load(
-  sql: SqlTransaction,
-  context: CommitContext,
-  collection: CommitCollection,
-  records: readonly RecordWrite[],
-  rows: readonly SqlValue[][],
-  tenant: string,
-): Promise<void> {
+async function load(sql: SqlTransaction, schema: string, part: Part): Promise<void> {
+  const { collection, tenant, records, rows } = part;
   const [table] = collection.compiled.tables as [CompiledLayout["tables"][number]];
   const types = table.columns.map(({ type }) => type);
   const stored = await sql.copyIn(
-    qualified(context.move.schema, table.name),
+    qualified(schema, table.name),
     columnList(table),
     copyBinary(types, rows),
   );
   await failpoint("commit.copied");
+  const sidecarTypes = SIDECAR.map(([, type]) => type);
   const known = await sql.copyIn(
     "outgrow.record",
     SIDECAR.map(([name]) => quote(name)),
-    copyBinary(
-      SIDECAR.map(([, type]) => type),
-      sidecarRows(collection.id, tenant, records),
-    ),
+    copyBinary(sidecarTypes, sidecarRows(collection.id, tenant, records)),
   );
   expectCount(stored, records.length, table.name);
   expectCount(known, records.length, "outgrow.record");
-}
-
-/** @throws {OutgrowError} LOST_ROW */
-export function expectCount(stored: number, given: number, table: string): void {
-  if (stored !== given) {
-    throw new OutgrowError("LOST_ROW", { detail: `${stored} of ${given} rows of ${table}` });
-  }
 }

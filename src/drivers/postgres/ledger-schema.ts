@@ -4,7 +4,9 @@ import { LEDGER_VERSION } from "../../store/ledger.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
 
 /** Any number, as long as it is always this one: who makes or drops the schema waits for whoever does so now. */
-const SCHEMA_LOCK = "select pg_advisory_xact_lock(7164923041)";
+export async function lockLedger(sql: SqlTransaction): Promise<void> {
+  await sql.query("select pg_advisory_xact_lock(7164923041)");
+}
 
 // Documents are json, not jsonb: the order of names and every escape stay as written.
 const CREATE = `
@@ -59,6 +61,7 @@ create table outgrow.checkpoint (
   byte_offset bigint not null,
   resume json,
   last boolean not null,
+  read json not null,
   primary key (move, run, file, batch)
 );
 create table outgrow.quarantine (
@@ -89,36 +92,40 @@ create function outgrow.number_key(number double precision) returns text
   select 'n' || lpad(to_hex(case when bits >= 0 then bits # (-9223372036854775808) else ~bits end), 16, '0')
   from (select ('x' || encode(float8send(case when number = 0 then 0 else number end), 'hex'))::bit(64)::bigint as bits) as sent
 $$;
+create sequence outgrow.revision;
 insert into outgrow.meta values (${LEDGER_VERSION});
 `;
 
-const EXISTS = "select to_regclass('outgrow.meta') is not null";
+const DROP = `
+drop table outgrow.meta, outgrow.spill, outgrow.checkpoint, outgrow.quarantine, outgrow.record,
+  outgrow.collection, outgrow.move;
+drop function outgrow.number_key(double precision);
+drop schema outgrow`;
 
+/** Whether the schema is there. @throws {OutgrowError} LEDGER_VERSION */
 export async function hasLedger(database: Pick<SqlDatabase, "query">): Promise<boolean> {
-  const { rows } = await database.query(EXISTS);
-  return rows[0]?.[0] === "t";
-}
-
-/** Makes the schema when it is not there. @throws {OutgrowError} LEDGER_VERSION */
-export async function ensureLedger(database: SqlDatabase): Promise<void> {
-  if (!(await hasLedger(database))) {
-    await database.transaction(async (sql) => {
-      await sql.query(SCHEMA_LOCK);
-      if (!(await hasLedger(sql))) await sql.query(CREATE);
-    });
-  }
-  const { rows } = await database.query("select max(version) from outgrow.meta");
-  const version = Number(rows[0]?.[0]);
+  const { rows } = await database.query("select to_regclass('outgrow.meta') is not null");
+  if (rows[0]?.[0] !== "t") return false;
+  const { rows: versions } = await database.query("select max(version) from outgrow.meta");
+  const version = Number(versions[0]?.[0]);
   if (version > LEDGER_VERSION) {
     throw new OutgrowError("LEDGER_VERSION", { detail: `${version}, this is ${LEDGER_VERSION}` });
   }
+  return true;
 }
 
-/** Takes the schema away when no move is left in it. */
-export async function dropLedgerIfEmpty(sql: SqlTransaction): Promise<boolean> {
-  await sql.query(SCHEMA_LOCK);
+/**
+ * Makes the schema when it is not there, in the caller's transaction. Whoever else makes or drops it waits for
+ * that transaction's end. @throws {OutgrowError} LEDGER_VERSION
+ */
+export async function ensureLedger(sql: SqlTransaction): Promise<void> {
+  await lockLedger(sql);
+  if (!(await hasLedger(sql))) await sql.query(CREATE);
+}
+
+/** Takes the schema away when no move is left in it. The caller holds the lock. */
+export async function dropLedgerIfEmpty(sql: SqlTransaction): Promise<void> {
   const { rows } = await sql.query("select count(*) from outgrow.move");
-  if (rows[0]?.[0] !== "0") return false;
-  await sql.query("drop schema outgrow cascade");
-  return true;
+  // Without `cascade`: what somebody else made in our schema, or upon it, is not ours to drop.
+  if (rows[0]?.[0] === "0") await sql.query(DROP);
 }

@@ -4,23 +4,40 @@ import { failpoint } from "../../failpoint.ts";
 import type { Commit } from "../../store/driver.ts";
 import type { QuarantineEntry, SpillCount } from "../../store/ledger.ts";
 import { copyBinary } from "./copy-binary.ts";
+import { type Counted, NOTHING_COUNTED } from "./counted.ts";
 import type { SqlTransaction } from "./database.ts";
-import { quote } from "./quote.ts";
-import type { Counted } from "./staged.ts";
+import { quote, storable } from "./quote.ts";
 
+/** The move as this transaction sees it. */
 export interface LedgerContext {
-  readonly move: { readonly id: number; readonly name: string; readonly run: number };
-  readonly collectionIds: ReadonlyMap<string, number>;
+  readonly id: number;
+  readonly run: number;
+  /** Ids of its collections, by name. */
+  readonly collections: ReadonlyMap<string, number>;
 }
 
-const NOTHING: Counted = {
-  applied: 0,
-  duplicate: 0,
-  stale: 0,
-  quarantined: 0,
-  conflicts: [],
-  spills: [],
-};
+/** What a checkpoint remembers of the batch besides its place. */
+const readJson = (ledger: Commit["ledger"]): string => JSON.stringify(ledger?.read ?? {});
+
+/**
+ * Whether this very batch has been committed before: an attempt whose reply was lost. Files are pinned by their
+ * fingerprint, so a batch that ends at the same byte with the same number of records is the same batch.
+ */
+export async function finishedBefore(
+  sql: SqlTransaction,
+  move: number,
+  ledger: Commit["ledger"],
+): Promise<boolean> {
+  const checkpoint = ledger?.checkpoint;
+  if (checkpoint === undefined) return false;
+  const { run, file, batch, offset } = checkpoint;
+  const { rows } = await sql.query(
+    `select byte_offset, read from outgrow.checkpoint
+     where move = $1 and run = $2 and file = $3 and batch = $4`,
+    [move, run, file, batch].map(String),
+  );
+  return rows.some(([byte, read]) => Number(byte) === offset && read === readJson(ledger));
+}
 
 export async function writeLedger(
   sql: SqlTransaction,
@@ -30,12 +47,12 @@ export async function writeLedger(
 ): Promise<void> {
   if (ledger === undefined) return;
   const quarantine = ledger.quarantine ?? [];
-  await addQuarantine(sql, context.move, quarantine);
-  for (const [name, id] of context.collectionIds) {
+  await addQuarantine(sql, context, quarantine);
+  for (const [name, id] of context.collections) {
     const read = ledger.read?.[name];
     const templates = ledger.templates?.[name];
     if (read !== undefined) {
-      const sums = sumUp(name, counted.get(name) ?? NOTHING, ledger, quarantine, read);
+      const sums = sumUp(name, counted.get(name) ?? NOTHING_COUNTED, ledger, quarantine, read);
       await addCounts(sql, id, sums);
       await addSpills(sql, id, counted.get(name)?.spills ?? []);
     }
@@ -50,16 +67,19 @@ export async function writeLedger(
   if (checkpoint !== undefined) {
     const { run, file, batch, offset, resume, last } = checkpoint;
     await sql.query(
-      `insert into outgrow.checkpoint (move, run, file, batch, byte_offset, resume, last)
-       values ($1, $2, $3, $4, $5, $6, $7)`,
+      `insert into outgrow.checkpoint (move, run, file, batch, byte_offset, resume, last, read)
+       values ($1, $2, $3, $4, $5, $6, $7, $8)
+       on conflict (move, run, file, batch) do update set byte_offset = excluded.byte_offset,
+         resume = excluded.resume, last = excluded.last, read = excluded.read`,
       [
-        String(context.move.id),
+        String(context.id),
         String(run),
         String(file),
         String(batch),
         String(offset),
         JSON.stringify(resume ?? null),
         String(last),
+        readJson(ledger),
       ],
     );
   }
@@ -84,14 +104,20 @@ function sumUp(
 ): Sums {
   const duplicate = counted.duplicate + (ledger.duplicates?.[name] ?? 0);
   const entries = quarantine.filter(({ collection }) => collection === name).length;
-  const quarantined = counted.quarantined + entries;
+  const quarantined = counted.conflicts.length + entries;
   const { applied, stale } = counted;
   if (applied + duplicate + stale + quarantined !== read) {
     throw new Error(
       `law T1 is broken: ${applied} + ${duplicate} + ${stale} + ${quarantined} is not ${read}`,
     );
   }
-  return { read, applied, duplicate, stale, quarantined };
+  return {
+    read,
+    applied: applied - counted.displaced,
+    duplicate,
+    stale,
+    quarantined: quarantined + counted.displaced,
+  };
 }
 
 async function addCounts(sql: SqlTransaction, id: number, sums: Sums): Promise<void> {
@@ -141,8 +167,9 @@ export async function addQuarantine(
     entry.collection,
     entry.key ?? null,
     entry.code,
-    entry.detail ?? null,
-    entry.file,
+    // A path in the record or a name of a file may hold what a text column cannot.
+    entry.detail === undefined ? null : storable(entry.detail),
+    storable(entry.file),
     entry.offset,
     entry.position,
     entry.raw,

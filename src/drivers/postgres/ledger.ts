@@ -1,7 +1,5 @@
 /** The ledger of a Postgres target: rows of the schema `outgrow`, read and written. */
-import { dumpRevision, revision } from "../../collection/revision.ts";
 import { OutgrowError } from "../../errors.ts";
-import { compileLayout } from "../../layout/compile.ts";
 import type {
   CheckpointEntry,
   CollectionCounts,
@@ -14,15 +12,17 @@ import type {
   SourceFile,
   SpillCount,
 } from "../../store/ledger.ts";
-import { isDead, type ProcessIdentity, thisProcess } from "../process-identity.ts";
 import type { SqlDatabase, SqlResult, SqlTransaction } from "./database.ts";
-import { dropLedgerIfEmpty, ensureLedger, hasLedger } from "./ledger-schema.ts";
-import { qualified, quote } from "./quote.ts";
-import { createTables, ledgerKeySql } from "./tables.ts";
-
-const LEASE_MS = 30_000;
+import { acquireLease, LEASE_MS, releaseLease, renewLease } from "./lease.ts";
+import { ensureLedger, hasLedger } from "./ledger-schema.ts";
+import { isStorable, quote } from "./quote.ts";
+import { createTables } from "./tables.ts";
+import { dropMove, pruneMove } from "./undo.ts";
 
 type Row = SqlResult["rows"][number];
+/** An instant as `Date.prototype.toISOString` writes it. */
+const isoSql = (column: string): string =>
+  `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 const json = <T>(cell: string | null | undefined): T => JSON.parse(cell ?? "null") as T;
 
 export class PostgresLedger implements Ledger {
@@ -42,9 +42,9 @@ export class PostgresLedger implements Ledger {
 
   async #select(name: string | undefined): Promise<Move[]> {
     if (!(await hasLedger(this.#database))) return [];
-    await ensureLedger(this.#database);
     const { rows } = await this.#database.query(
-      `select m.id, m.name, m.tenant, m.schema, m.run, m.phase, m.files, m.created_at, m.updated_at,
+      `select m.id, m.name, m.tenant, m.schema, m.run, m.phase, m.files,
+         ${isoSql("m.created_at")}, ${isoSql("m.updated_at")},
          m.lease_holder is not null and m.heartbeat > now() - interval '${LEASE_MS} milliseconds'
        from outgrow.move m ${name === undefined ? "" : "where m.name = $1"} order by m.id`,
       name === undefined ? [] : [name],
@@ -94,8 +94,8 @@ export class PostgresLedger implements Ledger {
   }
 
   async create(move: NewMove): Promise<Move> {
-    await ensureLedger(this.#database);
     await this.#database.transaction(async (sql) => {
+      await ensureLedger(sql);
       const { rows } = await sql.query("select to_regnamespace(quote_ident($1)) is null", [
         move.schema,
       ]);
@@ -182,40 +182,16 @@ export class PostgresLedger implements Ledger {
     }));
   }
 
-  async acquire(name: string, ttlMs = LEASE_MS): Promise<Lease> {
-    const { rows } = await this.#database.query(
-      `select lease_number, lease_holder, lease_holder is not null
-         and heartbeat > clock_timestamp() - make_interval(secs => ${ttlMs / 1000})
-       from outgrow.move where name = $1`,
-      [name],
-    );
-    const [row] = rows;
-    if (row === undefined) throw new OutgrowError("MOVE_UNKNOWN", { detail: name });
-    const [number, holderText, live] = row;
-    const holder = json<ProcessIdentity | null>(holderText);
-    if (live === "t" && holder !== null && !isDead(holder)) {
-      throw new OutgrowError("MOVE_LEASED", { detail: `process ${holder.pid} on ${holder.host}` });
-    }
-    const { rows: taken } = await this.#database.query(
-      `update outgrow.move set lease_number = lease_number + 1, lease_holder = $2, heartbeat = clock_timestamp()
-       where name = $1 and lease_number = $3 returning lease_number`,
-      [name, JSON.stringify(thisProcess()), number as string],
-    );
-    // Somebody was quicker between the two statements.
-    if (taken[0] === undefined)
-      throw new OutgrowError("MOVE_LEASED", { detail: "another mover has just begun" });
-    return { move: name, number: Number(taken[0][0]) };
+  acquire(name: string, ttlMs = LEASE_MS): Promise<Lease> {
+    return acquireLease(this.#database, name, ttlMs);
   }
 
-  async heartbeat(lease: Lease): Promise<void> {
-    await renewLease(this.#database, lease);
+  heartbeat(lease: Lease): Promise<void> {
+    return renewLease(this.#database, lease);
   }
 
-  async release(lease: Lease): Promise<void> {
-    await this.#database.query(
-      "update outgrow.move set lease_holder = null, heartbeat = null where name = $1 and lease_number = $2",
-      [lease.move, String(lease.number)],
-    );
+  release(lease: Lease): Promise<void> {
+    return releaseLease(this.#database, lease);
   }
 
   async quarantined(
@@ -290,65 +266,14 @@ export class PostgresLedger implements Ledger {
   }
 
   async prune(name: string): Promise<number> {
-    const move = await this.#known(name);
-    const current = dumpRevision(move.run);
-    return this.#database.transaction(async (sql) => {
-      let pruned = 0;
-      for (const { layout } of move.collections) {
-        const [table] = compileLayout(layout).tables;
-        const key = layout.tables[0].key;
-        if (table === undefined) continue;
-        const ids = "select id from outgrow.collection where move = $1 and name = $2";
-        const gone = `select r.key from outgrow.record r where r.collection = (${ids}) and r.tenant = $3
-          and r.state = 'present' and r.revision < $4 and r.revision < '${revision(1, 0)}'`;
-        const parameters = [String(move.id), layout.collection, move.tenant, current];
-        const { count } = await sql.query(
-          `delete from ${qualified(move.schema, table.name)} t where ${ledgerKeySql(key.codec, `t.${quote(key.name)}`)} in (${gone})
-           ${tenantIs(layout.tables[0].tenantColumn)}`,
-          parameters,
-        );
-        await sql.query(
-          `update outgrow.record r set state = 'deleted', revision = $4, digest = null
-           where r.collection = (${ids}) and r.tenant = $3 and r.key in (${gone})`,
-          parameters,
-        );
-        pruned += count;
-      }
-      return pruned;
-    });
+    return pruneMove(this.#database, await this.#known(name));
   }
 
   async drop(name: string): Promise<{ readonly tables: readonly string[] }> {
     const move = await this.#known(name);
     if (move.leased) await this.acquire(name); // refuses while a mover is alive
-    return this.#database.transaction(async (sql) => {
-      const tables = move.collections.flatMap(({ layout }) =>
-        layout.tables.map((table) => table.name),
-      );
-      for (const table of tables)
-        await sql.query(`drop table if exists ${qualified(move.schema, table)}`);
-      const id = String(move.id);
-      const { rows } = await sql.query("select owns_schema from outgrow.move where id = $1", [id]);
-      await sql.query(
-        "delete from outgrow.record where collection in (select id from outgrow.collection where move = $1)",
-        [id],
-      );
-      await sql.query("delete from outgrow.move where id = $1", [id]);
-      const { rows: others } = await sql.query(
-        "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1",
-        [move.schema],
-      );
-      // Somebody else may have put something into the schema that we made: then it stays.
-      if (rows[0]?.[0] === "t" && others[0]?.[0] === "0")
-        await sql.query(`drop schema ${quote(move.schema)}`);
-      await dropLedgerIfEmpty(sql);
-      return { tables: tables.map((table) => `${move.schema}.${table}`) };
-    });
+    return dropMove(this.#database, move);
   }
-}
-
-function tenantIs(column: string | undefined): string {
-  return column === undefined ? "" : `and t.${quote(column)} = $3`;
 }
 
 async function addCollections(
@@ -357,19 +282,13 @@ async function addCollections(
   collections: readonly MoveCollection[],
 ): Promise<void> {
   for (const { name, layout } of collections) {
+    if (!isStorable(name)) {
+      throw new OutgrowError("COLLECTION_NAME", { detail: "it is not well-formed text" });
+    }
     await sql.query("insert into outgrow.collection (move, name, layout) values ($1, $2, $3)", [
       move,
       name,
       JSON.stringify(layout),
     ]);
   }
-}
-
-/** Proves that the lease still holds, in the caller's transaction, and keeps it alive. @throws {OutgrowError} FENCED */
-export async function renewLease(sql: Pick<SqlDatabase, "query">, lease: Lease): Promise<void> {
-  const { count } = await sql.query(
-    "update outgrow.move set heartbeat = clock_timestamp(), updated_at = now() where name = $1 and lease_number = $2",
-    [lease.move, String(lease.number)],
-  );
-  if (count !== 1) throw new OutgrowError("FENCED", { detail: lease.move });
 }

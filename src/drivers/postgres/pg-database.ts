@@ -1,6 +1,6 @@
 /** A Postgres server over TCP, by node-postgres. Values stay text; see database.ts. */
 import { once } from "node:events";
-import type { Client, Pool, PoolClient } from "pg";
+import type { Pool, PoolClient } from "pg";
 import { OutgrowError } from "../../errors.ts";
 import { maskPassword } from "../mask.ts";
 import type { SqlDatabase, SqlParameter, SqlResult, SqlTransaction } from "./database.ts";
@@ -14,8 +14,21 @@ export interface PostgresOptions {
   readonly connectMs?: number;
 }
 
-const SETTINGS =
-  "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c bytea_output=hex -c extra_float_digits=1 -c client_min_messages=warning";
+/**
+ * Said at the begin of every transaction rather than at connecting: poolers refuse unknown startup parameters, and
+ * give a session's settings to whoever comes next.
+ */
+const SETTINGS = [
+  "timezone = 'UTC'",
+  "datestyle = 'ISO, MDY'",
+  "intervalstyle = 'postgres'",
+  "bytea_output = 'hex'",
+  "extra_float_digits = 1",
+  "client_min_messages = 'warning'",
+];
+
+/** How much longer than the server's own deadline a reply is waited for. */
+const REPLY_GRACE_MS = 5_000;
 
 /** Values as the server's text, whatever their type. */
 const asText = { getTypeParser: () => (text: unknown) => text };
@@ -30,19 +43,22 @@ export async function openPostgres(
   options: PostgresOptions = {},
 ): Promise<SqlDatabase> {
   const { default: pg } = await import("pg");
+  if (!URL.canParse(url)) throw new OutgrowError("TARGET_ADDRESS", { detail: maskPassword(url) });
   const statementMs = options.statementMs ?? 15 * 60_000;
   const pool = new pg.Pool({
     connectionString: url,
     max: 4,
     connectionTimeoutMillis: options.connectMs ?? 10_000,
-    // A reply that never comes must not hold the run for ever.
-    query_timeout: statementMs,
+    // The server ends a statement at its deadline; a server that says nothing at all is not waited for.
+    query_timeout: statementMs + REPLY_GRACE_MS,
     keepAlive: true,
     application_name: "outgrow",
-    options: SETTINGS,
   });
   pool.on("error", () => {}); // an idle connection was lost: the next checkout makes a new one
-  const database = new PgDatabase(pool, maskPassword(url));
+  const settings = [...SETTINGS, `statement_timeout = ${statementMs}`]
+    .map((setting) => `set local ${setting}`)
+    .join("; ");
+  const database = new PgDatabase(pool, maskPassword(url), settings);
   try {
     await database.query("select 1");
   } catch (error) {
@@ -56,60 +72,65 @@ class PgDatabase implements SqlDatabase {
   readonly kind = "postgres";
   readonly label: string;
   readonly #pool: Pool;
+  readonly #settings: string;
   #closed = false;
 
-  constructor(pool: Pool, label: string) {
+  constructor(pool: Pool, label: string, settings: string) {
     this.#pool = pool;
     this.label = label;
+    this.#settings = settings;
   }
 
-  async query(text: string, parameters: readonly SqlParameter[] = []): Promise<SqlResult> {
-    const client = await this.#connect();
-    try {
-      const result = await ask(client, text, parameters);
-      client.release();
-      return result;
-    } catch (error) {
-      const failure = sqlError(error);
-      client.release(failure.code === "TARGET_UNREACHABLE");
-      throw failure;
-    }
+  query(text: string, parameters: readonly SqlParameter[] = []): Promise<SqlResult> {
+    return this.transaction((sql) => sql.query(text, parameters));
   }
 
   async transaction<R>(
     work: (sql: SqlTransaction) => Promise<R>,
-    options: { readonly readOnly?: boolean; readonly signal?: AbortSignal | undefined } = {},
+    options: {
+      readonly readOnly?: boolean;
+      readonly signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<R> {
-    options.signal?.throwIfAborted();
+    const { readOnly = false, signal } = options;
+    if (signal?.aborted) throw new OutgrowError("INTERRUPTED");
     const client = await this.#connect();
+    // Without a listener, a connection that is lost between two statements would end the process.
+    const ignore = (): void => {};
+    client.on("error", ignore);
     const sql = new PgTransaction(client);
     let committing = false;
+    // Ending the client cuts off what it is waiting for; the server then rolls back. A COMMIT is waited for.
+    const interrupt = (): void => {
+      if (!committing) void client.end().catch(ignore);
+    };
+    signal?.addEventListener("abort", interrupt, { once: true });
+    let reusable = false;
     try {
-      await ask(
-        client,
-        options.readOnly ? "begin isolation level repeatable read read only" : "begin",
-      );
+      const mode = readOnly ? "repeatable read, read only" : "read committed, read write";
+      await sql.query(`begin isolation level ${mode}; ${this.#settings}`);
       const result = await work(sql);
-      sql.ended = true;
       committing = true;
-      await ask(client, "commit");
-      client.release();
+      await sql.commit();
+      reusable = true;
       return result;
     } catch (error) {
-      sql.ended = true;
-      const failure =
-        error instanceof OutgrowError || isDatabaseError(error) ? sqlError(error) : error;
-      const lost = OutgrowError.is(failure, "TARGET_UNREACHABLE");
-      const clean =
-        !lost &&
-        (await ask(client, "rollback").then(
-          () => true,
-          () => false,
-        ));
-      client.release(!clean);
+      const lost = OutgrowError.is(error, "TARGET_UNREACHABLE");
       // A connection lost between COMMIT and its reply: the server may have committed or not.
-      if (committing && lost) throw new OutgrowError("OUTCOME_UNKNOWN", {}, { cause: error });
-      throw failure;
+      if (committing && lost && !readOnly) {
+        throw new OutgrowError("OUTCOME_UNKNOWN", {}, { cause: error });
+      }
+      if (!committing && signal?.aborted) {
+        throw new OutgrowError("INTERRUPTED", {}, { cause: error });
+      }
+      reusable = !lost && (await sql.rollback());
+      throw error;
+    } finally {
+      sql.ended = true;
+      signal?.removeEventListener("abort", interrupt);
+      // A connection that is thrown away may still have something to say.
+      if (reusable) client.off("error", ignore);
+      client.release(!reusable);
     }
   }
 
@@ -129,30 +150,27 @@ class PgDatabase implements SqlDatabase {
   }
 }
 
-/** Whether an error came from the driver: it has a SQLSTATE or a system code, or speaks of the connection. */
-function isDatabaseError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" || /connection|timeout|terminated/i.test(error.message);
-}
-
 async function ask(
-  client: Client | PoolClient,
+  client: PoolClient,
   text: string,
   parameters: readonly SqlParameter[] = [],
-): Promise<SqlResult> {
+): Promise<SqlResult & { readonly command: string }> {
   const values = parameters.map((value) =>
     value instanceof Uint8Array ? Buffer.from(value) : value,
   );
-  const result = await client.query({
-    text,
-    ...(values.length === 0 ? {} : { values }),
-    rowMode: "array",
-    types: asText as never,
-  });
-  // Several statements in one text give several results: the last one answers.
-  const last = Array.isArray(result) ? result.at(-1) : result;
-  return { rows: last.rows as SqlResult["rows"], count: last.rowCount ?? last.rows.length };
+  try {
+    const result = await client.query({
+      text,
+      ...(values.length === 0 ? {} : { values }),
+      rowMode: "array",
+      types: asText as never,
+    });
+    // Several statements in one text give several results: the last one answers.
+    const last = Array.isArray(result) ? result.at(-1) : result;
+    return { rows: last.rows, count: last.rowCount ?? last.rows.length, command: last.command };
+  } catch (error) {
+    throw sqlError(error);
+  }
 }
 
 class PgTransaction implements SqlTransaction {
@@ -170,10 +188,26 @@ class PgTransaction implements SqlTransaction {
 
   async query(text: string, parameters: readonly SqlParameter[] = []): Promise<SqlResult> {
     this.#check();
+    return ask(this.#client, text, parameters);
+  }
+
+  async commit(): Promise<void> {
+    this.ended = true;
+    const { command } = await ask(this.#client, "commit");
+    // After a failed statement COMMIT rolls back, and the server calls that success.
+    if (command !== "COMMIT") {
+      throw new OutgrowError("TARGET_REFUSED", { detail: "a failed transaction was committed" });
+    }
+  }
+
+  /** Whether the connection is as good as new afterwards. */
+  async rollback(): Promise<boolean> {
+    this.ended = true;
     try {
-      return await ask(this.#client, text, parameters);
-    } catch (error) {
-      throw sqlError(error);
+      await ask(this.#client, "rollback");
+      return true;
+    } catch {
+      return false;
     }
   }
 

@@ -14,3 +14,13 @@ export function textArray(values: readonly string[]): string {
   const escaped = values.map((value) => `"${value.replace(/[\\"]/g, "\\$&")}"`);
   return `{${escaped.join(",")}}`;
 }
+
+/** Whether a text column gives this text back: no NUL, no lone surrogate. */
+export function isStorable(text: string): boolean {
+  return !text.includes("\u0000") && text.isWellFormed();
+}
+
+/** The text with what a text column cannot hold replaced: for messages and names of files, never for data. */
+export function storable(text: string): string {
+  return text.toWellFormed().replaceAll("\u0000", "\ufffd");
+}

@@ -22,6 +22,9 @@ export interface ScanContext {
 interface TableSql {
   readonly place: string;
   readonly cells: string;
+  /** The key's column, and its type. Its order is that of the ledger's texts: see collection/key.ts. */
+  readonly key: string;
+  readonly keyType: string;
   /** Ledger text of a row's key. */
   readonly ledgerKey: string;
   /** `and t.tenant = $N`, where rows carry a tenant. */
@@ -36,6 +39,8 @@ function tableSql({ schema, compiled }: ScanContext): TableSql {
   return {
     place: qualified(schema, table.name),
     cells: columnList(table, "t").join(", "),
+    key: `t.${quote(key.name)}`,
+    keyType: table.columns[table.keyWidth - 1]?.type ?? "text",
     ledgerKey: ledgerKeySql(key.codec, `t.${quote(key.name)}`),
     tenantIs: (parameter) =>
       tenantColumn === undefined ? "" : ` and t.${quote(tenantColumn)} = $${parameter}`,
@@ -68,8 +73,7 @@ export async function* scan(
   options: ScanOptions = {},
 ): AsyncGenerator<readonly Stored[]> {
   const sql = tableSql(context);
-  const byKey = `(${sql.ledgerKey}) collate "C"`;
-  const order = options.order === "position" ? `r.position nulls last, ${byKey}` : byKey;
+  const order = options.order === "position" ? `r.position nulls last, ${sql.key}` : sql.key;
   const query = `select ${SIDECAR}, ${sql.cells} from ${sql.place} t
     left join outgrow.record r on r.collection = $1 and r.tenant = $2 and r.key = ${sql.ledgerKey} and r.state = 'present'
     where true${sql.tenantIs(2)} order by ${order}`;
@@ -86,7 +90,7 @@ export async function* rebuild(
 ): AsyncGenerator<readonly { readonly key: string; readonly value: Stored["value"] }[]> {
   const sql = tableSql(context);
   const byTenant = sql.tenantIs(1);
-  const query = `select ${sql.cells} from ${sql.place} t where true${byTenant}`;
+  const query = `select ${sql.cells} from ${sql.place} t where true${byTenant} order by ${sql.key}`;
   const parameters = byTenant === "" ? [] : [from.tenant];
   for await (const rows of cursor(context.database, query, parameters, options)) {
     yield rows.map((row) => context.compiled.decode(row));
@@ -187,7 +191,7 @@ export async function read(
   const { rows } = await context.database.query(
     `select ${SIDECAR}, ${sql.cells} from ${sql.place} t
      left join outgrow.record r on r.collection = $1 and r.tenant = $2 and r.key = ${sql.ledgerKey} and r.state = 'present'
-     where t.${quote(root.key.name)}::text = any($3::text[])${sql.tenantIs(2)}`,
+     where ${sql.key} = any($3::${sql.keyType}[])${sql.tenantIs(2)}`,
     [String(context.id), from.tenant, textArray(cells)],
   );
   const { rows: gone } = await context.database.query(

@@ -1,13 +1,21 @@
 /** A Postgres database as a target: its ledger, and a driver for each move in it. */
 import type { Address } from "../../collection/change.ts";
+import { type Revision, revision } from "../../collection/revision.ts";
 import { OutgrowError } from "../../errors.ts";
 import { compileLayout } from "../../layout/compile.ts";
 import type { Layout } from "../../layout/layout.ts";
-import type { Capabilities, Commit, CommitReport, Driver, Target } from "../../store/driver.ts";
+import type {
+  Capabilities,
+  Commit,
+  CommitReport,
+  Driver,
+  ScanOptions,
+  Target,
+} from "../../store/driver.ts";
 import { type CommitCollection, commitTo } from "./commit.ts";
 import type { SqlDatabase } from "./database.ts";
 import { PostgresLedger } from "./ledger.ts";
-import { qualified } from "./quote.ts";
+import { isStorable, qualified } from "./quote.ts";
 import { count, read, rebuild, type ScanContext, scan } from "./scan.ts";
 
 const CAPABILITIES: Capabilities = {
@@ -15,6 +23,9 @@ const CAPABILITIES: Capabilities = {
   durable: true,
   batch: { records: 10_000, bytes: 8 * 1024 * 1024 },
 };
+
+/** Writes of an app outrank every copy, which has epoch 0. */
+const APP_EPOCH = 1;
 
 /** @param options.directory where an embedded database lies. Closing the target closes the database. */
 export function postgresTarget(
@@ -40,7 +51,7 @@ interface OpenMove {
   readonly id: number;
   readonly name: string;
   readonly schema: string;
-  readonly run: number;
+  readonly tenant: string;
 }
 
 async function collectionsOf(
@@ -55,15 +66,16 @@ async function collectionsOf(
   for (const [id, name, layout, loading] of rows) {
     const compiled = compileLayout(JSON.parse(layout as string) as Layout);
     const table = qualified(move.schema, compiled.tables[0]?.name ?? "");
-    // COPY is refused where row security is forced upon the table's owner.
-    const { rows: forced } = await database.query(
-      "select coalesce((select relforcerowsecurity from pg_class where oid = to_regclass($1)), false)",
+    // COPY is refused where row security applies to whoever asks: those rows go through the staged path.
+    const { rows: secured } = await database.query(
+      "select coalesce(row_security_active(to_regclass($1)), false)",
       [table],
     );
     collections.set(name as string, {
       id: Number(id),
       compiled,
-      loading: loading === "t" && forced[0]?.[0] === "f",
+      loading: loading === "t" && secured[0]?.[0] === "f",
+      collisions: 0,
     });
   }
   return collections;
@@ -91,37 +103,51 @@ class PostgresDriver implements Driver {
     return [...this.#collections.values()].map(({ compiled }) => compiled.layout);
   }
 
-  #context(of: Address): ScanContext {
+  /** `undefined` for an address where nothing can be: another tenant's, in a table of one tenant. */
+  #context(of: Address): ScanContext | undefined {
     const collection = this.#collections.get(of.collection);
-    if (collection === undefined)
+    if (collection === undefined) {
       throw new OutgrowError("MOVE_UNKNOWN", { collection: of.collection });
+    }
+    if (!isStorable(of.tenant)) throw new TypeError("A tenant is well-formed text without NUL.");
     const { id, compiled } = collection;
+    const [{ tenantColumn }] = compiled.layout.tables;
+    if (tenantColumn === undefined && of.tenant !== this.#move.tenant) return undefined;
     return { database: this.#database, schema: this.#move.schema, id, compiled };
   }
 
-  read(from: Address, keys: readonly string[]): ReturnType<Driver["read"]> {
-    return read(this.#context(from), from, keys);
+  async read(from: Address, keys: readonly string[]): ReturnType<Driver["read"]> {
+    const context = this.#context(from);
+    return context === undefined ? keys.map(() => undefined) : read(context, from, keys);
   }
 
-  scan(from: Address, options?: Parameters<Driver["scan"]>[1]): ReturnType<Driver["scan"]> {
-    return scan(this.#context(from), from, options);
+  scan(from: Address, options?: ScanOptions): ReturnType<Driver["scan"]> {
+    const context = this.#context(from);
+    return context === undefined ? nothing() : scan(context, from, options);
   }
 
-  rebuild(
-    from: Address,
-    options?: Parameters<Driver["rebuild"]>[1],
-  ): ReturnType<Driver["rebuild"]> {
-    return rebuild(this.#context(from), from, options);
+  rebuild(from: Address, options?: ScanOptions): ReturnType<Driver["rebuild"]> {
+    const context = this.#context(from);
+    return context === undefined ? nothing() : rebuild(context, from, options);
   }
 
-  commit(commit: Commit): Promise<CommitReport> {
+  async count(of: Address): Promise<number> {
+    const context = this.#context(of);
+    return context === undefined ? 0 : count(context, of);
+  }
+
+  /** @throws {OutgrowError} also UNSUPPORTED, for another tenant's records in a table of one tenant. */
+  async commit(commit: Commit): Promise<CommitReport> {
+    for (const { collection } of commit.writes) {
+      if (this.#context({ tenant: commit.tenant, collection }) === undefined) {
+        throw new OutgrowError("UNSUPPORTED", { collection, detail: "its table has no tenant" });
+      }
+    }
     return commitTo(
       { database: this.#database, move: this.#move, collections: this.#collections },
       commit,
     );
   }
-
-  count(of: Address): Promise<number> {
-    return count(this.#context(of), of);
-  }
 }
+
+async function* nothing(): AsyncGenerator<never> {}

@@ -1,0 +1,21 @@
+/** `outgrow.config.ts`: what an app decided, where the defaults and the inference were not to its liking. */
+import type { Layout } from "./layout/layout.ts";
+
+export interface OutgrowConfig {
+  /** The source, as on the command line; used when a command names none. */
+  readonly source?: string | readonly string[];
+  /** The target's address. Prefer DATABASE_URL: this file is code that lies in a repository. */
+  readonly target?: string;
+  readonly move?: string;
+  readonly schema?: string;
+  readonly tenant?: string;
+  readonly only?: readonly string[];
+  readonly exclude?: readonly string[];
+  /** Layouts by collection. One that is given here is not inferred. */
+  readonly layouts?: Readonly<Record<string, Layout>>;
+}
+
+/** Gives the configuration its type. */
+export function defineConfig(config: OutgrowConfig): OutgrowConfig {
+  return config;
+}

@@ -1,0 +1,128 @@
+/** The typed face: what application code holds. Written once, over any driver. */
+import { canonicalText, digestText } from "../collection/canonical.ts";
+import type { CollectionType } from "../collection/define.ts";
+import { encodeKey, type Key } from "../collection/key.ts";
+import type { Value } from "../collection/value.ts";
+import type { CommitReport, Driver, RecordWrite, Stored, Target } from "./driver.ts";
+
+/** A collection of one tenant. Records go through its schema on their way in. */
+export interface Collection<In, Out> {
+  get(key: Key): Promise<Out | undefined>;
+  /** One answer per key, in the order asked. */
+  getMany(keys: readonly Key[]): Promise<(Out | undefined)[]>;
+  /** @throws {OutgrowError} RECORD_INVALID, KEY_INVALID, KEY_TYPE */
+  put(record: In): Promise<Out>;
+  putMany(records: readonly In[]): Promise<readonly Out[]>;
+  /** Replaces some properties of a record that is there; `undefined` when it is not. */
+  patch(key: Key, change: Partial<In>): Promise<Out | undefined>;
+  /** Whether there was something to delete. */
+  delete(key: Key): Promise<boolean>;
+  count(): Promise<number>;
+  /** All records by ascending key, in batches. */
+  batches(options?: {
+    readonly size?: number;
+    readonly signal?: AbortSignal;
+  }): AsyncIterable<readonly Out[]>;
+}
+
+/** The collections of a move, opened for one tenant. */
+export interface Store {
+  readonly tenant: string;
+  collection<In, Out>(type: CollectionType<In, Out>): Collection<In, Out>;
+}
+
+/**
+ * Opens a move's collections for application code.
+ *
+ * @throws {OutgrowError} MOVE_UNKNOWN
+ */
+export async function openStore(
+  target: Target,
+  options: { readonly move: string; readonly tenant?: string },
+): Promise<Store> {
+  const driver = await target.open(options.move);
+  const tenant = options.tenant ?? "default";
+  return { tenant, collection: (type) => face(driver, tenant, type) };
+}
+
+function face<In, Out>(
+  driver: Driver,
+  tenant: string,
+  type: CollectionType<In, Out>,
+): Collection<In, Out> {
+  const at = { tenant, collection: type.name };
+  const present = (stored: Stored | undefined): Out | undefined =>
+    stored?.state === "present" ? (stored.value as Out) : undefined;
+  const write = async (
+    records: readonly Omit<RecordWrite, "revision">[],
+  ): Promise<CommitReport> => {
+    const revisions = await driver.issue(records.length);
+    return driver.commit({
+      tenant,
+      writes: [
+        {
+          collection: type.name,
+          records: records.map((record, index) => ({
+            ...record,
+            revision: revisions[index] as RecordWrite["revision"],
+          })),
+        },
+      ],
+    });
+  };
+  const self: Collection<In, Out> = {
+    async get(key) {
+      return (await self.getMany([key]))[0];
+    },
+    async getMany(keys) {
+      const found = await driver.read(at, keys.map(encodeKey));
+      return found.map(present);
+    },
+    async put(record) {
+      return (await self.putMany([record]))[0] as Out;
+    },
+    async putMany(records) {
+      const parsed = await Promise.all(records.map((record) => type.parse(record)));
+      // Of several records with one key the last is meant.
+      const byKey = new Map(parsed.map((record) => [type.keyOf(record), record]));
+      await write(
+        [...byKey].map(([key, record]) => ({
+          key,
+          state: "present",
+          value: record as Value,
+          digest: digestText(canonicalText(record as Value)),
+          position: undefined,
+          exception: undefined,
+        })),
+      );
+      return parsed;
+    },
+    async patch(key, change) {
+      const found = await self.get(key);
+      if (found === undefined) return undefined;
+      return self.put({ ...found, ...change } as unknown as In);
+    },
+    async delete(key) {
+      const [found] = await driver.read(at, [encodeKey(key)]);
+      if (found?.state !== "present") return false;
+      await write([
+        {
+          key: encodeKey(key),
+          state: "deleted",
+          value: undefined,
+          digest: new Uint8Array(),
+          position: undefined,
+          exception: undefined,
+        },
+      ]);
+      return true;
+    },
+    count: () => driver.count(at),
+    async *batches(options) {
+      for await (const batch of driver.scan(at, options)) {
+        yield batch.map((stored) => stored.value as Out);
+      }
+    },
+  };
+  return self;
+}
