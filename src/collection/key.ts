@@ -6,7 +6,7 @@
  * bytes < arrays. `1` and `"1"` are different keys. The text is well-formed Unicode without NUL, so that every
  * store can hold it.
  *
- *   number   n + 16 hex digits of the double, made sortable      date   t + the same of its epoch milliseconds
+ *   number   n + 16 hex digits of the double, made sortable      date   p + the same of its epoch milliseconds
  *   string   s + the characters, escaped                          bytes  x + two hex digits a byte
  *   array    y + per element: its text, escaped, closed by U+0001 U+0001
  *
@@ -92,7 +92,7 @@ export function encodeKey(key: unknown): string {
   if (key instanceof Date) {
     const time = key.getTime();
     if (Number.isNaN(time)) throw new OutgrowError("KEY_INVALID", { detail: "an invalid date" });
-    return `t${sortableHex(time)}`;
+    return `p${sortableHex(time)}`;
   }
   if (key instanceof ArrayBuffer || key instanceof Uint8Array) {
     let hex = "x";
@@ -117,7 +117,7 @@ export function decodeKey(text: string): Key {
       return unescapeText(body);
     case "n":
       return fromSortableHex(body);
-    case "t":
+    case "p":
       return new Date(fromSortableHex(body));
     case "x":
       return Uint8Array.from(body.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
