@@ -22,9 +22,11 @@ import type {
   ScanState,
   Slice,
 } from "./scan-events.ts";
+import { kindOf, skipSpace, sliceOf } from "./scan-whole.ts";
 import { SliceWalker, type ValueKind } from "./slice-walker.ts";
 
 export type * from "./scan-events.ts";
+export { scanWhole } from "./scan-whole.ts";
 export type { ValueKind } from "./slice-walker.ts";
 
 type OpenFrame = { -readonly [Field in keyof Frame]: Frame[Field] };
@@ -143,11 +145,8 @@ export class Scanner {
 
   /** The next byte that is no space; -1 when the chunk is through. */
   #peek(): number {
-    const chunk = this.#chunk;
-    for (; this.#at < chunk.length; this.#at++) {
-      const byte = chunk[this.#at] as number;
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte;
-    }
+    this.#at = skipSpace(this.#chunk, this.#at);
+    if (this.#at < this.#chunk.length) return this.#chunk[this.#at] as number;
     if (this.#ended && this.#expect !== "end") this.#fail("the text ends too early");
     return -1;
   }
@@ -229,22 +228,16 @@ export class Scanner {
     }
     this.#at = to;
     const around = this.#within.at(-1);
-    const slice: Slice = {
-      type: "slice",
-      kind: this.#kind,
+    const place = {
       name: this.#name,
       index: around === undefined ? 0 : around.count - 1,
-      bytes: this.#keep ? this.#joined(this.#chunk.subarray(from, to), this.#maxSlice) : undefined,
       offset: this.#start,
       length: this.offset - this.#start,
-      exact: walker.exact,
-      digitName: walker.digitName,
-      properties: walker.properties,
-      nodes: walker.nodes,
-      depth: walker.depth,
-      dataUrlBytes: walker.dataUrlBytes,
-      largestDataUrl: walker.largestDataUrl,
     };
+    const bytes = this.#keep
+      ? this.#joined(this.#chunk.subarray(from, to), this.#maxSlice)
+      : undefined;
+    const slice = sliceOf(walker, this.#kind, place, bytes);
     this.#name = undefined;
     this.#busy = "none";
     this.#expect = around === undefined ? "end" : "more";
@@ -332,25 +325,4 @@ export class Scanner {
   #stop(code: "BUNDLE_SYNTAX" | "LIMIT" | "ENCODING", detail: string, offset: number): never {
     throw new OutgrowError(code, { file: this.#file, offset, detail });
   }
-}
-
-function kindOf(byte: number): ValueKind | undefined {
-  if (byte === 0x7b) return "object";
-  if (byte === 0x5b) return "array";
-  if (byte === 0x22) return "string";
-  // Words and numbers, right or wrong: `NaN` is the decoder's to refuse. No bracket, comma or quote is one.
-  return /[\w+\-.]/.test(String.fromCharCode(byte)) ? "scalar" : undefined;
-}
-
-/**
- * Walks one complete JSON text that is in memory.
- * @throws {OutgrowError} BUNDLE_SYNTAX with the offset within `bytes`.
- */
-export function scanWhole(bytes: Uint8Array): Slice {
-  const scanner = new Scanner({ decide: () => "take", maxSlice: Number.MAX_SAFE_INTEGER });
-  scanner.push(bytes);
-  const events = [...scanner.events()];
-  scanner.end();
-  events.push(...scanner.events());
-  return events[0] as Slice;
 }

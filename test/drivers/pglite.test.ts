@@ -1,4 +1,4 @@
-/** The embedded database within one process. What several processes do to it: pglite-processes. */
+/** The embedded database within one process. What several processes do to it: pglite-lock, -attached. */
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -237,7 +237,7 @@ describe("faults", () => {
     expect((await db.query("select count(*) from docs")).rows).toEqual([["2"]]);
   });
 
-  test("fault F22: a statement that PGlite drops without a word is not taken for done", async () => {
+  test("law P8: a statement that PGlite drops without a word is not taken for done", async () => {
     const directory = copied("dropped");
     const broken = await openPglite(directory);
     await broken.query("create table docs (doc jsonb)");
@@ -250,7 +250,7 @@ describe("faults", () => {
     await broken[Symbol.asyncDispose]();
   });
 
-  test("fault F23: a statement past its deadline is ended; what was committed is there", async () => {
+  test("law P18: a statement past its deadline is ended; what was committed is there", async () => {
     const directory = copied("late");
     const late = await openPglite(directory, { watchdogMs: 500 });
     await late.query("create table rows_kept (a int); insert into rows_kept values (1)");

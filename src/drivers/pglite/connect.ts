@@ -61,20 +61,20 @@ async function hold(
   try {
     lock = takeLock(`${directory}.lock`, server.path, refused);
   } catch (error) {
-    server.close();
+    await server.close();
     throw error;
   }
   if ("socket" in lock) {
-    server.close();
+    await server.close();
     return lock;
   }
   const { release } = lock;
-  const leave = () => {
+  const leave = async () => {
     release();
-    server.close();
+    await server.close();
   };
   const engine = Engine.start(directory, options.watchdogMs, (why) => {
-    leave();
+    void leave();
     options.onPoisoned(why);
   });
   const holder = new Holder(engine, options.watchdogMs, leave);
@@ -82,7 +82,7 @@ async function hold(
   try {
     await engine;
   } catch (error) {
-    leave();
+    await leave();
     throw error;
   }
   return holder;

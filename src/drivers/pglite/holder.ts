@@ -9,7 +9,7 @@ export class Holder implements Link {
   readonly state = "open";
   readonly #engine: Promise<Engine>;
   readonly #waitMs: number;
-  readonly #leave: () => void;
+  readonly #leave: () => Promise<void>;
   readonly #turns = new Turns();
   #closing = false;
 
@@ -17,7 +17,7 @@ export class Holder implements Link {
    * @param waitMs how long an operation waits for its turn.
    * @param leave called at the end of `close`: somebody else may now hold the directory.
    */
-  constructor(engine: Promise<Engine>, waitMs: number, leave: () => void) {
+  constructor(engine: Promise<Engine>, waitMs: number, leave: () => Promise<void>) {
     this.#engine = engine;
     this.#waitMs = waitMs;
     this.#leave = leave;
@@ -54,7 +54,7 @@ export class Holder implements Link {
     this.#closing = true;
     await this.#turns.take();
     await (await this.#engine).stop();
-    this.#leave();
+    await this.#leave();
   }
 
   #turn(): Promise<Release> {

@@ -7,12 +7,15 @@
  */
 import { chmodSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { OutgrowError } from "../../errors.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import type { Holder } from "./holder.ts";
 import { Gone, type LinkTransaction } from "./link.ts";
 import { type ClientFrame, FAREWELL, PROTOCOL, type ServerAnswer, toWire } from "./messages.ts";
 import { newSocketPath, removeSocket } from "./socket-path.ts";
+
+const FAREWELL_MS = 500;
 
 export class HolderServer {
   readonly path = newSocketPath();
@@ -46,13 +49,11 @@ export class HolderServer {
   }
 
   /** After the holder closed or its engine ended: what is asked from now on is never begun. */
-  close(): void {
+  async close(): Promise<void> {
     this.#server.close();
     removeSocket(this.path);
-    // Answers that are ready go out before the farewell.
-    setImmediate(() => {
-      for (const client of this.#clients) client.end();
-    });
+    await setImmediate(); // answers that are ready go out before the farewell
+    await Promise.all([...this.#clients].map((client) => client.end()));
   }
 
   #connected(socket: Socket): void {
@@ -98,10 +99,15 @@ class Client {
     socket.once("close", () => this.#left());
   }
 
-  end(): void {
+  /** Says goodbye; resolves when that was heard, or after a moment. */
+  async end(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    const closed = new Promise<void>((resolve) => this.#socket.once("close", () => resolve()));
     this.#socket.end(encodeFrame({ id: FAREWELL, gone: true }));
+    const timer = setTimeout(() => this.#socket.destroy(), FAREWELL_MS);
+    await closed;
+    clearTimeout(timer);
   }
 
   async #receive(frame: ClientFrame): Promise<void> {

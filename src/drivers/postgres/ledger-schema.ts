@@ -99,6 +99,7 @@ insert into outgrow.meta values (${LEDGER_VERSION});
 const DROP = `
 drop table outgrow.meta, outgrow.spill, outgrow.checkpoint, outgrow.quarantine, outgrow.record,
   outgrow.collection, outgrow.move;
+drop sequence outgrow.revision;
 drop function outgrow.number_key(double precision);
 drop schema outgrow`;
 

@@ -131,6 +131,14 @@ class PostgresDriver implements Driver {
     return context === undefined ? nothing() : rebuild(context, from, options);
   }
 
+  async issue(many: number): Promise<readonly Revision[]> {
+    const { rows } = await this.#database.query(
+      "select nextval('outgrow.revision') from generate_series(1, $1::integer)",
+      [String(many)],
+    );
+    return rows.map(([number]) => revision(APP_EPOCH, Number(number)));
+  }
+
   async count(of: Address): Promise<number> {
     const context = this.#context(of);
     return context === undefined ? 0 : count(context, of);
