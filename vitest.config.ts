@@ -5,10 +5,12 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
-    pool: "forks",
-    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    teardownTimeout: 60_000,
+    pool: "forks",
+    maxWorkers: 2,
     reporters: ["default", new ClosingLineReporter()],
+    coverage: { provider: "v8", include: ["src/**"], reporter: ["text-summary", "html"] },
   },
 });

@@ -9,8 +9,12 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const typescript = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
-execFileSync(process.execPath, [join(typescript, "bin", "tsc"), "-p", join(root, "tsconfig.build.json")], {
-  stdio: "inherit",
-  cwd: root,
-});
+execFileSync(
+  process.execPath,
+  [join(typescript, "bin", "tsc"), "-p", join(root, "tsconfig.build.json")],
+  {
+    stdio: "inherit",
+    cwd: root,
+  },
+);
 chmodSync(join(root, "dist", "cli", "main.js"), 0o755);

@@ -54,7 +54,6 @@ export const ERRORS = {
   RECORD_TOO_LARGE:      { status: 413, retry: false, exit: 2,  say: "The record is larger than 8 MiB without its data URLs", next: "Split it into records of its own, then replay." },
   BLOB_TOO_LARGE:        { status: 413, retry: false, exit: 2,  say: "A data URL or blob in the record is larger than 25 MiB", next: "Move the file to object storage and replay the record with its address." },
   TSON:                  { status: 422, retry: false, exit: 2,  say: "The record's $types do not fit its values", next: "outgrow quarantine edit, then replay." },
-  SHAPE:                 { status: 422, retry: false, exit: 2,  say: "The value does not have the shape that its collection was given", next: "Change the collection in outgrow.config.ts, then replay." },
   ID_CONFLICT:           { status: 409, retry: false, exit: 2,  say: "Two records of the source have one key and different content", next: "outgrow quarantine show both, edit one key or accept one, then replay." },
   ID_MISSING:            { status: 422, retry: false, exit: 2,  say: "The record has no key where all others have one", next: "outgrow quarantine edit to give it one, then replay." },
   KEY_TOO_LONG:          { status: 422, retry: false, exit: 2,  say: "The record's key is longer than 1 KiB", next: "outgrow quarantine edit, then replay." },
@@ -72,7 +71,6 @@ export const ERRORS = {
   LOST_ROW:              { status: 500, retry: false, exit: 1,  say: "The target stored a different number of rows than it was given", next: "Nothing of this batch was kept. Report this with outgrow doctor's output." },
   UNSUPPORTED:           { status: 501, retry: false, exit: 1,  say: "The store cannot do this", next: "See the store's capabilities." },
   STORE_CLOSED:          { status: 503, retry: false, exit: 1,  say: "The store is closed", next: "Open it again." },
-  CONFLICT:              { status: 409, retry: true,  exit: 1,  say: "The record changed after it was read", next: "Read it again and repeat the change." },
   KEY_INVALID:           { status: 400, retry: false, exit: 1,  say: "A key must be a string, a finite number, a date, bytes, or an array of these", next: "Change the key function of the collection." },
 
   // The embedded database.

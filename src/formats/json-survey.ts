@@ -33,9 +33,9 @@ export async function surveyJson(input: Input, options: SurveyOptions = {}): Pro
   });
   for await (const events of scanner.over(input.open(0, options.signal))) {
     for (const event of events) {
-      if (event.type === "enter") walk.enter(event);
-      else if (event.type === "leave") walk.leave(event);
-      else walk.slice(event, scanner.within.length);
+      if (event.type === "slice") walk.slice(event, scanner.within.length);
+      else if (event.type === "enter") walk.enter(event);
+      else walk.leave(event);
     }
     options.onProgress?.(scanner.offset);
   }
@@ -174,19 +174,16 @@ class SurveyWalk {
     if (top.count === SETTLED && isKeyed({ ...top, oneKind: this.#topSample.oneKind })) {
       this.#settled = !membersWin(this.#members);
     }
-    if (this.#collections > LIMITS.collections && !this.#settled) this.#tooMany();
-  }
-
-  #tooMany(): never {
-    // Three thousand maps that are records look like collections until the top is seen to be of one kind.
-    const detail = `more than ${LIMITS.collections} collections`;
-    throw new OutgrowError("LIMIT", { file: this.#file, detail });
+    if (this.#collections > LIMITS.collections && !this.#settled) {
+      const detail = `more than ${LIMITS.collections} collections`;
+      throw new OutgrowError("LIMIT", { file: this.#file, detail });
+    }
   }
 
   result(input: Input, bytes: number): { parts: readonly Part[]; envelope: JsonEnvelope } {
     const seen = this.#top as Seen;
     const top = this.#settled ? "keyed" : topShape(seen, this.#members);
-    const about = { top, bytes, bom: input.notes.includes("bom") };
+    const about = { top, bytes, bom: hasMark(input) };
     if (top === "members") {
       const { members, parts, document } = placeMembers(this.#members);
       return {
@@ -208,6 +205,11 @@ class SurveyWalk {
       envelope: { ...about, ...ids, members: [] },
     };
   }
+}
+
+/** Whether an export should begin with a byte order mark: UTF-16 needed one, its UTF-8 does not. */
+export function hasMark({ notes }: Pick<Input, "notes">): boolean {
+  return notes.includes("bom") && !notes.some((note) => note.startsWith("utf-16"));
 }
 
 function newSeen(name: string, kind: Seen["kind"], offset: number): Seen {

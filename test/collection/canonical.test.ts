@@ -4,7 +4,13 @@ import { describe, expect, it } from "vitest";
 import { canonicalText, digest } from "../../src/collection/canonical.ts";
 import { bucketOf, DigestSum, digestHex } from "../../src/collection/digest-sum.ts";
 import { normaliseNumber, readNumber } from "../../src/collection/exact-number.ts";
-import { compareText, decodeKey, displayKey, encodeKey, type Key } from "../../src/collection/key.ts";
+import {
+  compareText,
+  decodeKey,
+  displayKey,
+  encodeKey,
+  type Key,
+} from "../../src/collection/key.ts";
 import { parseJson } from "../../src/collection/parse-json.ts";
 import { dumpRevision, revision } from "../../src/collection/revision.ts";
 import { fromTaggedJson, toTaggedJson } from "../../src/collection/tagged-json.ts";
@@ -33,8 +39,14 @@ describe("canonical text", () => {
   });
 
   it("input c-67: is the same for every order of names", () => {
-    const orders = [["10", "2", "b"], ["b", "10", "2"], ["2", "b", "10"]];
-    const texts = orders.map((names) => canonicalText(Object.fromEntries(names.map((n) => [n, n]))));
+    const orders = [
+      ["10", "2", "b"],
+      ["b", "10", "2"],
+      ["2", "b", "10"],
+    ];
+    const texts = orders.map((names) =>
+      canonicalText(Object.fromEntries(names.map((n) => [n, n]))),
+    );
     expect(new Set(texts).size).toBe(1);
   });
 
@@ -48,7 +60,14 @@ describe("canonical text", () => {
     for (const text of ["9007199254740993", "1e400", "1e-400", "0.1234567890123456789"]) {
       expect(readNumber(text), text).toBeInstanceOf(ExactNumber);
     }
-    for (const text of ["0.30000000000000004", "9007199254740992", "1e21", "1.50", "-0", "100000000000000000000"]) {
+    for (const text of [
+      "0.30000000000000004",
+      "9007199254740992",
+      "1e21",
+      "1.50",
+      "-0",
+      "100000000000000000000",
+    ]) {
       expect(readNumber(text), text).toBe(Number(text));
     }
   });
@@ -119,8 +138,34 @@ describe("keys", () => {
   });
 
   it("sort by their ledger text as IndexedDB sorts them", () => {
-    const numbers = [Number.NEGATIVE_INFINITY, -1e300, -1.5, -0, 5e-324, 1, 2, 10, 1e300, Number.POSITIVE_INFINITY];
-    const keys: Key[] = [...numbers, new Date(-5), new Date(0), "", "\u0000", "\u0001", "a", "a\u0000b", "b", new Uint8Array([1]), [], [1], [1, "a"], [2]];
+    const numbers = [
+      Number.NEGATIVE_INFINITY,
+      -1e300,
+      -1.5,
+      -0,
+      5e-324,
+      1,
+      2,
+      10,
+      1e300,
+      Number.POSITIVE_INFINITY,
+    ];
+    const keys: Key[] = [
+      ...numbers,
+      new Date(-5),
+      new Date(0),
+      "",
+      "\u0000",
+      "\u0001",
+      "a",
+      "a\u0000b",
+      "b",
+      new Uint8Array([1]),
+      [],
+      [1],
+      [1, "a"],
+      [2],
+    ];
     const texts = keys.map(encodeKey);
     expect([...texts].sort(compareText)).toEqual(texts);
   });
@@ -129,13 +174,15 @@ describe("keys", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (a, b) => {
         fc.pre(a.isWellFormed() && b.isWellFormed());
-        expect(Math.sign(compareText(a, b))).toBe(Math.sign(Buffer.compare(Buffer.from(a), Buffer.from(b))));
+        expect(Math.sign(compareText(a, b))).toBe(
+          Math.sign(Buffer.compare(Buffer.from(a), Buffer.from(b))),
+        );
       }),
       propertyRuns(),
     );
   });
 
-  it("input c-89: 1 and \"1\" are different keys, and what is no key is refused with its kind", () => {
+  it('input c-89: 1 and "1" are different keys, and what is no key is refused with its kind', () => {
     expect(encodeKey(1)).not.toBe(encodeKey("1"));
     for (const wrong of [null, undefined, Number.NaN, {}, true, new Date(Number.NaN)]) {
       expect(() => encodeKey(wrong)).toThrow(expect.objectContaining({ code: "KEY_INVALID" }));
@@ -186,10 +233,14 @@ describe("digest sums", () => {
 
   it("add as numbers of 256 bits do", () => {
     fc.assert(
-      fc.property(fc.array(fc.uint8Array({ minLength: 32, maxLength: 32 }), { maxLength: 5 }), (digests) => {
-        const expected = digests.reduce((total, one) => total + BigInt(`0x${digestHex(one)}`), 0n) % 2n ** 256n;
-        expect(BigInt(`0x${sum(...digests)}`)).toBe(expected);
-      }),
+      fc.property(
+        fc.array(fc.uint8Array({ minLength: 32, maxLength: 32 }), { maxLength: 5 }),
+        (digests) => {
+          const expected =
+            digests.reduce((total, one) => total + BigInt(`0x${digestHex(one)}`), 0n) % 2n ** 256n;
+          expect(BigInt(`0x${sum(...digests)}`)).toBe(expected);
+        },
+      ),
       propertyRuns(),
     );
   });
@@ -202,7 +253,14 @@ describe("digest sums", () => {
 
 describe("revisions", () => {
   it("compare as texts, later runs over earlier ones and an app's writes over every copy", () => {
-    const ordered = [dumpRevision(1), dumpRevision(2), dumpRevision(10), revision(1, 0), revision(1, 1), revision(2, 0)];
+    const ordered = [
+      dumpRevision(1),
+      dumpRevision(2),
+      dumpRevision(10),
+      revision(1, 0),
+      revision(1, 1),
+      revision(2, 0),
+    ];
     expect([...ordered].sort()).toEqual(ordered);
     expect(() => revision(-1, 0)).toThrow(TypeError);
   });

@@ -13,9 +13,35 @@ export interface Vectors {
 }
 
 const KEYS: readonly Key[] = [
-  Number.NEGATIVE_INFINITY, -1.5, -1, 0, 0.5, 1, 10, Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY,
-  new Date(-1), new Date(0), "", "\u0000", "\u0001", "1", "a", "a\u0000", "a\u0001", "ab", "\ue000", "\u{10000}",
-  new Uint8Array([]), new Uint8Array([0]), new Uint8Array([255]), [], [1], ["a"], ["a", "b"], [["a"]],
+  Number.NEGATIVE_INFINITY,
+  -1.5,
+  -1,
+  0,
+  0.5,
+  1,
+  10,
+  Number.MAX_SAFE_INTEGER,
+  Number.POSITIVE_INFINITY,
+  new Date(-1),
+  new Date(0),
+  "",
+  "\u0000",
+  "\u0001",
+  "1",
+  "a",
+  "a\u0000",
+  "a\u0001",
+  "ab",
+  "\ue000",
+  "\u{10000}",
+  new Uint8Array([]),
+  new Uint8Array([0]),
+  new Uint8Array([255]),
+  [],
+  [1],
+  ["a"],
+  ["a", "b"],
+  [["a"]],
 ];
 
 export function makeVectors(): Vectors {

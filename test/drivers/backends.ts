@@ -46,7 +46,7 @@ export const backends: readonly Backend[] = [
         database,
         async [Symbol.asyncDispose]() {
           await database[Symbol.asyncDispose]();
-          await fresh[Symbol.asyncDispose]();
+          await fresh.drop();
         },
       };
     },

@@ -1,54 +1,80 @@
-/** The built command line, run as its user runs it. */
+/** Runs the built command as its users do: in a process of its own, which a test may kill. */
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const project = fileURLToPath(new URL("../../", import.meta.url));
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+/** What a command inherits of the tests' environment: nothing that changes what it does. */
+const INHERITED = ["PATH", "HOME", "TMPDIR", "SystemRoot", "NODE_V8_COVERAGE"];
+
+export interface CliOptions {
+  /** Working directory; by default, the project's root. */
+  readonly cwd?: string | undefined;
+  /** Variables to set: the tests' own DATABASE_URL and such are not inherited. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** All of standard input; by default it is empty. */
+  readonly stdin?: string | Uint8Array | undefined;
+  /** Sends SIGKILL after so many milliseconds, unless the command ended before. */
+  readonly killAfterMs?: number | undefined;
+  /** Milliseconds after which a command counts as hung; 50,000 by default. */
+  readonly deadlineMs?: number | undefined;
+}
 
 export interface CliResult {
+  /** Exit code; null when a signal ended it. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Standard output as JSON. */
-  json<T = Record<string, unknown>>(): T;
 }
 
-export interface CliOptions {
-  readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly stdin?: string | Uint8Array;
-  /** SIGKILL after so many milliseconds, if it still runs. */
-  readonly killAfterMs?: number;
-  /** Arguments of node itself, such as --max-old-space-size. */
-  readonly node?: readonly string[];
-}
-
+/**
+ * Runs `outgrow ARGS` and waits for its end.
+ *
+ * @throws Error when the command is not built, cannot be started, or passes the deadline.
+ */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  const { DATABASE_URL: _, ...environment } = process.env;
-  const child = spawn(process.execPath, [...(options.node ?? []), MAIN, ...args], {
-    cwd: options.cwd,
-    env: { ...environment, NO_COLOR: "1", ...options.env },
-    stdio: ["pipe", "pipe", "pipe"],
+  if (!existsSync(main)) throw new Error("dist/cli/main.js is missing: run npm run build first.");
+  const { cwd = project, env = {}, stdin = "", killAfterMs, deadlineMs = 50_000 } = options;
+  const inherited = INHERITED.map((name) => [name, process.env[name]]);
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd,
+    env: { ...Object.fromEntries(inherited), ...env },
   });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  child.stdin.on("error", () => {}); // it may end before it has read everything
-  child.stdin.end(options.stdin ?? "");
-  const timer =
-    options.killAfterMs === undefined
-      ? undefined
-      : setTimeout(() => child.kill("SIGKILL"), options.killAfterMs);
   return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code, signal) => {
-      clearTimeout(timer);
-      resolve({ code, signal, stdout, stderr, json: <T>() => JSON.parse(stdout) as T });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
     });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    const kill = () => child.kill("SIGKILL");
+    process.once("exit", kill);
+    const killing = killAfterMs === undefined ? undefined : setTimeout(kill, killAfterMs);
+    const deadline = setTimeout(() => {
+      kill();
+      const shown = `${stdout.slice(-2000)}\n${stderr.slice(-2000)}`;
+      reject(new Error(`outgrow ${args.join(" ")} ran longer than ${deadlineMs} ms:\n${shown}`));
+    }, deadlineMs);
+    const settle = () => {
+      clearTimeout(killing);
+      clearTimeout(deadline);
+      process.off("exit", kill);
+    };
+    child.once("error", (error) => {
+      settle();
+      reject(error);
+    });
+    child.once("close", (code, signal) => {
+      settle();
+      resolve({ code, signal, stdout, stderr });
+    });
+    // A command that ends without reading its input closes the pipe: that is its right.
+    child.stdin.on("error", () => {});
+    child.stdin.end(stdin);
   });
 }

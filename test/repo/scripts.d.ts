@@ -1,0 +1,3 @@
+declare module "*/errors-document.mjs" {
+  export function errorsDocument(errors: Readonly<Record<string, object>>): string;
+}
