@@ -64,7 +64,7 @@ export async function inspect(
   options: InspectOptions = {},
 ): Promise<Inspection> {
   await using source = await openSurveyed(spec, options);
-  return inspectSource(source, options);
+  return await inspectSource(source, options);
 }
 
 interface Observed {

@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digest } from "../../src/collection/canonical.ts";
+import type { Address } from "../../src/collection/change.ts";
 import { encodeKey, type Key } from "../../src/collection/key.ts";
 import { dumpRevision, type Revision } from "../../src/collection/revision.ts";
 import type { Value } from "../../src/collection/value.ts";
@@ -10,8 +11,14 @@ import { openPglite } from "../../src/drivers/pglite/index.ts";
 import type { SqlDatabase } from "../../src/drivers/postgres/database.ts";
 import { openPostgres } from "../../src/drivers/postgres/index.ts";
 import type { Column, KeyColumn, Layout } from "../../src/layout/layout.ts";
-import type { RecordWrite } from "../../src/store/driver.ts";
-import type { NewMove } from "../../src/store/ledger.ts";
+import type {
+  CommitReport,
+  Driver,
+  LedgerWrite,
+  RecordWrite,
+  Target,
+} from "../../src/store/driver.ts";
+import type { CollectionCounts, NewMove, Quarantined } from "../../src/store/ledger.ts";
 import { freshDatabase } from "../support/postgres.ts";
 
 export interface Opened extends AsyncDisposable {
@@ -147,4 +154,64 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
     (error: { readonly code?: string; readonly message?: string }) =>
       error.code ?? error.message ?? "",
   );
+}
+
+/** A move with what tests do to its collection `things`. */
+export interface MoveAtHand {
+  readonly name: string;
+  readonly schema: string;
+  readonly driver: Driver;
+  /** Commits as the copy loop does, with the counts that belong to it. */
+  put(records: readonly RecordWrite[], ledger?: LedgerWrite): Promise<CommitReport>;
+  /** What the app's table says, by key without its tag. */
+  rows(from?: Address): Promise<Record<string, Value>>;
+  /** @throws when they do not add up: law T1 */
+  counts(): Promise<CollectionCounts>;
+  quarantined(): Promise<readonly Quarantined[]>;
+}
+
+export type MakeMove = (
+  layouts?: readonly Layout[],
+  options?: Partial<NewMove>,
+) => Promise<MoveAtHand>;
+
+/** Makes moves for tests, each in a schema of its own. */
+export function workbench(target: Target): MakeMove {
+  let number = 0;
+  return async (layouts = [layoutOf("things")], options = {}) => {
+    const name = `move-${number++}`;
+    const schema = options.schema ?? name;
+    await target.ledger.create(newMove(layouts, { name, ...options, schema }));
+    const driver = await target.open(name);
+    return {
+      name,
+      schema,
+      driver,
+      put: (records, ledger = {}) =>
+        driver.commit({
+          tenant: "default",
+          writes: [{ collection: "things", records }],
+          ledger: { read: { things: records.length }, ...ledger },
+        }),
+      async rows(from = { tenant: "default", collection: "things" }) {
+        const found: Record<string, Value> = {};
+        for await (const batch of driver.rebuild(from)) {
+          for (const { key, value } of batch) found[key.slice(1)] = value;
+        }
+        return found;
+      },
+      async counts() {
+        const counts = (await target.ledger.find(name))?.counts["things"] as CollectionCounts;
+        const { read, applied, duplicate, stale, quarantined } = counts;
+        if (applied + duplicate + stale + quarantined !== read) throw new Error("T1 is broken");
+        return counts;
+      },
+      quarantined: () => target.ledger.quarantined(name),
+    };
+  };
+}
+
+/** The raw bytes of quarantined records, as JSON. */
+export function raws(entries: readonly Quarantined[]): unknown[] {
+  return entries.map(({ raw }) => JSON.parse(Buffer.from(raw).toString()));
 }

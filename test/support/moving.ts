@@ -57,7 +57,7 @@ export async function moveFile(
   options: CopyOptions = {},
 ): Promise<Moved> {
   await using place = await workplace();
-  return moveThrough(place, await place.file(name, content), options);
+  return await moveThrough(place, await place.file(name, content), options);
 }
 
 export async function moveThrough(
