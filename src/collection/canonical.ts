@@ -26,7 +26,14 @@ import { errorParts } from "./error-parts.ts";
 import { normaliseNumber } from "./exact-number.ts";
 import { compareText } from "./key.ts";
 import { sha256 } from "./sha256.ts";
-import { BlobValue, ExactNumber, type ObjectValue, Reference, type Value } from "./value.ts";
+import {
+  BlobValue,
+  ExactNumber,
+  isBoxed,
+  type ObjectValue,
+  Reference,
+  type Value,
+} from "./value.ts";
 import { encodeWtf8 } from "./wtf8.ts";
 
 /** Filled while a text is made, for callers that would otherwise walk the value a second time. */
@@ -106,8 +113,8 @@ function specialText(value: object): string | undefined {
   if (value instanceof RegExp) return `R${stringText(value.source)}${stringText(value.flags)}`;
   if (value instanceof Error) return `E${canonicalText(errorParts(value))}`;
   if (value instanceof Reference) return `^${canonicalText(value.path)}`;
-  if (value instanceof Number || value instanceof String || value instanceof Boolean) {
-    return `O${canonicalText(value.valueOf())}`;
+  if (isBoxed(value)) {
+    return `O${canonicalText(value.valueOf() as Value)}`;
   }
   return undefined;
 }

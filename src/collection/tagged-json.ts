@@ -23,6 +23,7 @@ import { errorParts, makeError } from "./error-parts.ts";
 import {
   BlobValue,
   ExactNumber,
+  isBoxed,
   isPlainObject,
   type ObjectValue,
   Reference,
@@ -138,8 +139,8 @@ class Writer {
     if (value instanceof BlobValue) return this.#tag("blob", this.members(blobParts(value), inner));
     if (value instanceof Error) return this.#tag("error", this.members(errorParts(value), inner));
     if (value instanceof Reference) return this.#tag("reference", list(value.path));
-    if (value instanceof Number || value instanceof String || value instanceof Boolean) {
-      return this.#tag("boxed", this.write(value.valueOf(), inner));
+    if (isBoxed(value)) {
+      return this.#tag("boxed", this.write(value.valueOf() as Value, inner));
     }
     throw new TypeError(
       `A record cannot hold a ${Object.prototype.toString.call(value).slice(8, -1)}.`,

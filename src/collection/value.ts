@@ -79,6 +79,16 @@ export function isPlainObject(value: unknown): value is ObjectValue {
   );
 }
 
+/** Whether `value` is an object around a primitive, as `Object(5)` makes one. */
+export function isBoxed(value: object): boolean {
+  return (
+    value instanceof Number ||
+    value instanceof String ||
+    value instanceof Boolean ||
+    value instanceof BigInt
+  );
+}
+
 /** Sets an own property whatever its name is: `__proto__` becomes data, never a prototype. */
 export function setOwn(object: object, name: string, value: unknown): void {
   if (name === "__proto__") {

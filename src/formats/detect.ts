@@ -5,7 +5,7 @@
 import { OutgrowError } from "../errors.ts";
 import type { FormatName, Input } from "./format.ts";
 import { isBlank, LineSplitter } from "./lines.ts";
-import { type Decide, Scanner } from "./scanner.ts";
+import { type Decide, type ScanEvent, Scanner, type Slice } from "./scanner.ts";
 
 /** Enough for the names at the top of a Dexie export, and for the first lines of nearly every NDJSON file. */
 const HEAD_BYTES = 1024 * 1024;
@@ -33,10 +33,10 @@ export async function detectFormat(input: Input): Promise<FormatName> {
   if (begins === "{" || begins === "[") {
     if (lines === "several" || (lines === "one" && isLinesName(file))) return "ndjson";
     if (begins === "[") return "json";
-    if (isLinesName(file) && (await firstLineIsWhole(head))) return "ndjson";
+    if (lines === "none" && isLinesName(file) && (await firstLineIsWhole(head))) return "ndjson";
     return detectObject(input, head);
   }
-  if (looksLikeCsv(head)) throw new OutgrowError("FORMAT_CSV", { file });
+  if (looksLikeCsv(head, file)) throw new OutgrowError("FORMAT_CSV", { file });
   if (lines === "several") return "ndjson";
   if (lines === "one") return isLinesName(file) ? "ndjson" : "json";
   // A comment or a quote that JSON does not know: the survey says so, and where.
@@ -65,27 +65,27 @@ async function readHead(input: Input): Promise<{ head: Uint8Array; complete: boo
   return { head: head.subarray(0, HEAD_BYTES), complete };
 }
 
-/** Whether the head holds one value, several one after the other, or none that is whole. */
-function countValues(head: Uint8Array, complete: boolean): "none" | "one" | "several" {
+/** Whether the head holds one value (on a line of its own, or spread), one on each line, or none that is whole. */
+function countValues(head: Uint8Array, complete: boolean): "none" | "spread" | "one" | "several" {
   const scanner = new Scanner({ decide: () => "skip" });
-  let whole = false;
+  let first: ScanEvent | undefined;
+  const spread = ({ offset, length }: Slice) =>
+    head.subarray(offset, offset + length).includes(0x0a);
   try {
     scanner.push(head);
-    whole = scanner.next() !== undefined;
-    if (!whole && complete) {
+    first = scanner.next();
+    if (first === undefined && complete) {
       scanner.end();
-      whole = scanner.next() !== undefined;
+      first = scanner.next();
     }
-    if (whole) scanner.next();
-    return whole ? "one" : "none";
+    scanner.next();
+    if (first?.type !== "slice") return "none";
+    return spread(first) ? "spread" : "one";
   } catch {
-    if (!whole) return "none";
-    // Something follows. On another line it is the next value; on the same one the file is broken.
-    const rest = head.subarray(0, scanner.offset);
-    const gap = rest.findLastIndex(
-      (byte) => !(byte === 0x20 || byte === 9 || byte === 13 || byte === 10),
-    );
-    return rest.subarray(gap + 1).includes(0x0a) ? "several" : "none";
+    if (first?.type !== "slice") return "none";
+    // Something follows: on the next line another value, on the same one, or behind several, it is rubbish.
+    const end = first.offset + first.length;
+    return !spread(first) && head.subarray(end, scanner.offset).includes(0x0a) ? "several" : "none";
   }
 }
 
@@ -131,14 +131,18 @@ function isDexie(head: Uint8Array): boolean {
 async function isDump(input: Input): Promise<boolean> {
   let holdsJson = false;
   const decide: Decide = (kind, _name, within) => {
-    if (within.length === 0) return "enter";
-    return kind === "string" && !holdsJson ? "take" : "skip";
+    // Anything but a string settles it: going in gives the event before what may be a gigabyte is walked over.
+    if (within.length === 0 || kind !== "string") return "enter";
+    return holdsJson ? "skip" : "take";
   };
   const scanner = new Scanner({ decide });
   try {
     for await (const events of scanner.over(input.open())) {
       for (const event of events) {
-        if (event.type !== "slice") continue;
+        if (event.type !== "slice") {
+          if (event.depth > 0) return false;
+          continue;
+        }
         if (event.kind !== "string") return false;
         if (event.bytes !== undefined && !holdsJson) holdsJson = beginsJson(event.bytes);
       }
@@ -160,12 +164,14 @@ function beginsJson(bytes: Uint8Array): boolean {
   }
 }
 
-/** Two lines at least, with the same number of separators, the first of which holds names. */
-function looksLikeCsv(head: Uint8Array): boolean {
+/** Two lines with the same number of fields; one line is enough for a file that is called so. */
+function looksLikeCsv(head: Uint8Array, name: string): boolean {
   const [first = "", second = ""] = lenient.decode(head.subarray(0, 64 * 1024)).split(/\r?\n/);
+  if (/[\u0000-\u0008\ufffd]/.test(first)) return false;
+  const alone = second === "" && /\.[ct]sv(\.gz)?$/i.test(name);
   return [",", ";", "\t"].some((separator) => {
     const columns = fields(first, separator);
-    return columns > 1 && (second === "" || fields(second, separator) === columns);
+    return columns > 1 && (alone || fields(second, separator) === columns);
   });
 }
 

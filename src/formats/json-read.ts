@@ -85,17 +85,18 @@ async function* readCollections(
 /** Knows for each place in the file which collection it is in. */
 class MemberMap {
   readonly #top: JsonEnvelope["top"];
-  readonly #members: ReadonlyMap<string, JsonMember>;
+  /** By ordinal in the file. */
+  readonly #members: ReadonlyMap<number, JsonMember>;
   readonly #whole: Here | undefined;
-  readonly #ofMember: ReadonlyMap<string, Here>;
+  readonly #ofMember: ReadonlyMap<number, Here>;
 
   constructor({ top, members }: JsonEnvelope, survey: Survey) {
     this.#top = top;
     const taken = members.filter((member) => member.collection !== undefined);
-    this.#members = new Map(taken.map((member) => [member.name, member]));
+    this.#members = new Map(taken.map((member) => [member.at, member]));
     this.#ofMember = new Map(
-      taken.map(({ name, collection, shape }) => [
-        name,
+      taken.map(({ at, collection, shape }) => [
+        at,
         { collection: collection as string, keyed: shape !== "array" },
       ]),
     );
@@ -109,14 +110,15 @@ class MemberMap {
   #levels(within: readonly Frame[]): number {
     if (this.#top === "adapter") return 2;
     if (this.#top !== "members") return 1;
-    return this.#members.get(within[1]?.name ?? "")?.shape === "adapter" ? 3 : 2;
+    return this.#members.get(within[1]?.index ?? -1)?.shape === "adapter" ? 3 : 2;
   }
 
   readonly decide: Decide = (_kind, name, within) => {
     const depth = within.length;
     if (depth === 0) return "enter";
     if (depth === 1 && this.#top === "members") {
-      return this.#members.has(name as string) ? "enter" : "skip";
+      // The count of the top is the ordinal of the member that begins.
+      return this.#members.has(within[0]?.count ?? -1) ? "enter" : "skip";
     }
     if (depth === this.#levels(within)) return "take";
     return name === "entities" ? "enter" : "skip";
@@ -125,7 +127,7 @@ class MemberMap {
   /** The collection whose records come next, inside these containers. */
   at(within: readonly Frame[]): Here | undefined {
     if (within.length === 0 || within.length !== this.#levels(within)) return undefined;
-    return this.#top === "members" ? this.#ofMember.get(within[1]?.name ?? "") : this.#whole;
+    return this.#top === "members" ? this.#ofMember.get(within[1]?.index ?? -1) : this.#whole;
   }
 }
 
@@ -144,19 +146,20 @@ async function readDocument(
 ): Promise<SourceRecord | BadRecord> {
   const whole = envelope.top === "value";
   const collections = new Set(
-    envelope.members.filter(({ shape }) => shape !== "document").map(({ name }) => name),
+    envelope.members.filter(({ shape }) => shape !== "document").map(({ at }) => at),
   );
   let gathered = 0;
-  const decide: Decide = (_kind, name, within) => {
-    if (within.length === 0) return whole ? "take" : "enter";
-    return collections.has(name as string) || gathered > GATHER ? "skip" : "take";
+  const decide: Decide = (_kind, _name, within) => {
+    const [top] = within;
+    if (top === undefined) return whole ? "take" : "enter";
+    return collections.has(top.count) || gathered > GATHER ? "skip" : "take";
   };
   const scanner = new Scanner({ decide, repair: options.repair, file: input.name });
   const slices: Slice[] = [];
   let lost = false;
   for await (const events of scanner.over(input.open(0, options.signal))) {
     for (const event of events) {
-      if (event.type !== "slice" || (!whole && collections.has(event.name as string))) continue;
+      if (event.type !== "slice" || (!whole && collections.has(event.index))) continue;
       gathered += event.length;
       lost ||= event.bytes === undefined;
       slices.push(lost ? { ...event, bytes: undefined } : event);

@@ -10,6 +10,8 @@
  * 5. A member that is an array is a collection when at least half of its elements are objects, or when it is longer
  *    than 1 MiB. An empty one is an empty collection where the file has others.
  * 6. All else at the top is one record, of collection `document`.
+ * 7. Where two members have one name and one of them is a collection, all are kept: the last of the collections,
+ *    which is what JSON.parse would show an app, has the name, earlier ones a name made from it.
  */
 
 import { freeCollectionName, plainPart } from "./collection-names.ts";
@@ -24,6 +26,8 @@ export interface AdapterIds {
 
 export interface JsonMember {
   readonly name: string;
+  /** Its ordinal in the file: names may stand twice. */
+  readonly at: number;
   readonly shape: "array" | "keyed" | "adapter" | "document";
   /** Set unless it belongs to the document. */
   readonly collection?: string;
@@ -47,6 +51,7 @@ export interface JsonEnvelope {
 /** What the survey saw of one value at the top, or of the top itself. */
 export interface Seen {
   readonly name: string;
+  readonly at: number;
   readonly kind: "object" | "array" | "string" | "scalar";
   readonly offset: number;
   bytes: number;
@@ -94,26 +99,44 @@ export function placeMembers(seen: readonly Seen[]): {
   readonly document: string | undefined;
 } {
   const others = seen.some(isCollection);
-  const members: JsonMember[] = [];
+  const names = nameCollections(
+    seen.filter((one) => isCollection(one) || (others && one.kind === "array" && one.count === 0)),
+  );
   const parts: Part[] = [];
-  for (const one of seen) {
-    const { name, count } = one;
-    const empty = one.kind === "array" && one.count === 0 && others;
-    if (!empty && !isCollection(one)) {
-      members.push({ name, shape: "document" });
-      continue;
-    }
-    const shape = one.kind === "array" ? "array" : one.adapter !== undefined ? "adapter" : "keyed";
-    members.push({
-      name,
-      shape,
-      collection: name,
-      ...(one.adapter === undefined ? {} : { ids: one.adapter }),
-    });
-    parts.push(plainPart(name, shape !== "array", count));
-  }
+  const members = seen.map((one): JsonMember => {
+    const { name, at, kind, adapter } = one;
+    const collection = names.get(one);
+    if (collection === undefined) return { name, at, shape: "document" };
+    const shape = kind === "array" ? "array" : adapter === undefined ? "keyed" : "adapter";
+    parts.push(plainPart(collection, shape !== "array", one.count));
+    return { name, at, shape, collection, ...(adapter === undefined ? {} : { ids: adapter }) };
+  });
   if (parts.length === members.length) return { members, parts, document: undefined };
-  const taken = new Set(parts.map(({ collection }) => collection));
-  const document = freeCollectionName("document", taken);
+  const document = freeCollectionName("document", new Set(names.values()));
   return { members, parts: [...parts, plainPart(document, false, 1)], document };
+}
+
+/** Rule 7. */
+function nameCollections(collections: readonly Seen[]): ReadonlyMap<Seen, string> {
+  const last = new Map(collections.map((one) => [one.name, one]));
+  const taken = new Set(last.keys());
+  const names = new Map<Seen, string>();
+  for (const one of collections) {
+    const name = last.get(one.name) === one ? one.name : freeCollectionName(one.name, taken);
+    taken.add(name);
+    names.set(one, name);
+  }
+  return names;
+}
+
+/** Names of members that stand twice with a collection among them: to be said, since an app sees one of them. */
+export function namedTwice(members: readonly JsonMember[]): string[] {
+  const seen = new Map<string, boolean>();
+  const twice = new Set<string>();
+  for (const { name, collection } of members) {
+    const earlier = seen.get(name);
+    if (earlier !== undefined && (earlier || collection !== undefined)) twice.add(name);
+    seen.set(name, (earlier ?? false) || collection !== undefined);
+  }
+  return [...twice];
 }

@@ -9,6 +9,7 @@ import {
   isKeyed,
   type JsonEnvelope,
   membersWin,
+  namedTwice,
   placeMembers,
   type Seen,
   topShape,
@@ -41,8 +42,9 @@ export async function surveyJson(input: Input, options: SurveyOptions = {}): Pro
   }
   const { parts, envelope } = walk.result(input, scanner.offset);
   checkParts(parts, input.name);
-  const { name, notes } = input;
-  return { format: "json", name, parts, envelope, repairs: scanner.repairs, notes };
+  const twice = namedTwice(envelope.members).map((name) => `two members named ${name}`);
+  const notes = [...input.notes, ...twice];
+  return { format: "json", name: input.name, parts, envelope, repairs: scanner.repairs, notes };
 }
 
 class SurveyWalk {
@@ -51,7 +53,6 @@ class SurveyWalk {
   readonly #topSample = new KindSample();
   readonly #topProbe = new AdapterProbe();
   readonly #members: Seen[] = [];
-  readonly #firstNamed = new Map<string, Seen>();
   #collections = 0;
   /** The top is a keyed collection for certain. */
   #settled = false;
@@ -86,10 +87,10 @@ class SurveyWalk {
   enter(event: Boundary): void {
     const { depth, kind, name, offset } = event;
     if (depth === 0) {
-      this.#top = newSeen("", kind, offset);
+      this.#top = newSeen("", 0, kind, offset);
     } else if (depth === 1) {
       this.#topProbe.member(name, kind);
-      this.#member = newSeen(name ?? "", kind, offset);
+      this.#member = newSeen(name ?? "", event.index, kind, offset);
       this.#sample = new KindSample();
       this.#probe = new AdapterProbe();
       this.#names = [];
@@ -122,7 +123,7 @@ class SurveyWalk {
   slice(slice: Slice, depth: number): void {
     const { kind, name } = slice;
     if (depth === 0) {
-      this.#top = newSeen("", kind, slice.offset);
+      this.#top = newSeen("", 0, kind, slice.offset);
     } else if (depth === 1) {
       const top = this.#top as Seen;
       if (this.#settled || top.kind === "array") {
@@ -130,7 +131,7 @@ class SurveyWalk {
         return;
       }
       this.#topProbe.member(name, kind);
-      this.#addMember(newSeen(name ?? "", kind, slice.offset));
+      this.#addMember(newSeen(name ?? "", slice.index, kind, slice.offset));
     } else if (depth === 2) {
       const member = this.#member as Seen;
       if (member.kind === "array") {
@@ -159,18 +160,10 @@ class SurveyWalk {
     const top = this.#top as Seen;
     top.count++;
     if (seen.kind === "object") top.objects++;
-    const earlier = this.#firstNamed.get(seen.name);
     const collection = isCollection(seen);
-    if (earlier !== undefined && (collection || isCollection(earlier))) {
-      const detail = "a collection stands twice";
-      throw new OutgrowError("BUNDLE_SYNTAX", { file: this.#file, offset: seen.offset, detail });
-    }
     if (collection) this.#collections++;
     // A document with more members than a record may have is refused as a record: their names matter no more.
-    if (collection || this.#members.length <= LIMITS.properties) {
-      this.#firstNamed.set(seen.name, seen);
-      this.#members.push(seen);
-    }
+    if (collection || this.#members.length <= LIMITS.properties) this.#members.push(seen);
     if (top.count === SETTLED && isKeyed({ ...top, oneKind: this.#topSample.oneKind })) {
       this.#settled = !membersWin(this.#members);
     }
@@ -212,9 +205,10 @@ export function hasMark({ notes }: Pick<Input, "notes">): boolean {
   return notes.includes("bom") && !notes.some((note) => note.startsWith("utf-16"));
 }
 
-function newSeen(name: string, kind: Seen["kind"], offset: number): Seen {
+function newSeen(name: string, at: number, kind: Seen["kind"], offset: number): Seen {
   return {
     name,
+    at,
     kind,
     offset,
     bytes: 0,

@@ -189,9 +189,10 @@ async function write(
   const json = new JsonWriter();
   if (envelope?.bom) out.add("\ufeff");
   let records = 0;
-  for (const { name, keyed, records: batches } of collections) {
+  for (const collection of collections) {
+    const { name, keyed } = collection;
     const before = `{"collection":${JSON.stringify(name)},"key":`;
-    for await (const batch of batches()) {
+    for await (const batch of collection.records()) {
       for (const { key, value, names } of batch) {
         const text = json.write(value, names);
         const keyText = keyed ? toTaggedJson(key as Value) : "null";

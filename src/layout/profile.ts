@@ -173,10 +173,18 @@ export function keyAt(record: Value, path: readonly string[]): Key | undefined {
     if (!isPlainObject(value) || !Object.hasOwn(value, name)) return undefined;
     value = (value as ObjectValue)[name];
   }
+  return asKey(value);
+}
+
+/** A value as a key, when it is one. */
+function asKey(value: Value): Key | undefined {
   if (typeof value === "string") return value;
   if (typeof value === "number") return Number.isNaN(value) ? undefined : value;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value;
-  return undefined;
+  if (value instanceof ArrayBuffer || value instanceof Uint8Array) return value;
+  if (!Array.isArray(value)) return undefined;
+  const parts = (value as readonly Value[]).map(asKey);
+  return parts.includes(undefined) ? undefined : (parts as Key[]);
 }
 
 function observeKey(profile: KeyProfile, key: Key | undefined): void {

@@ -105,6 +105,29 @@ test("fault F05: when the holder closes, the attached go on, one of them as the 
   await db[Symbol.asyncDispose]();
 }, 20_000);
 
+test("fault F05: a holder that closes waits for the transaction of an attached process", async () => {
+  const directory = copied("awaited");
+  const holder = start(
+    directory,
+    `const db = await openPglite(directory);
+     say("open");
+     await sleep(500);
+     say("closing");
+     await db[Symbol.asyncDispose]();`,
+  );
+  await holder.said("open");
+  const db = await openPglite(directory);
+  await db.transaction(async (sql) => {
+    await sql.query("insert into t values ('kept', 1)");
+    await holder.said("closing");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sql.query("insert into t values ('kept', 2)");
+  });
+  expect(await holder.ended).toBe(0);
+  expect((await db.query("select count(*) from t")).rows).toEqual([["2"]]);
+  await db[Symbol.asyncDispose]();
+}, 20_000);
+
 test("fault F05: when the holder is killed, what was under way fails, what follows works", async () => {
   const directory = copied("orphaned");
   const holder = start(directory, HOLD);

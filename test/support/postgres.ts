@@ -144,7 +144,7 @@ class Server implements TestPostgres {
     });
     closeSync(log);
     this.#process = process_;
-    process.once("exit", this.#leaveNothing);
+    process.off("exit", this.#leaveNothing).once("exit", this.#leaveNothing);
     const deadline = Date.now() + START_DEADLINE_MS;
     while (!this.#isReady(process_.pid)) {
       if (hasEnded(process_)) {
@@ -167,7 +167,7 @@ class Server implements TestPostgres {
     const children = childrenOf(pid);
     await this.#end("SIGKILL");
     const deadline = Date.now() + END_DEADLINE_MS;
-    while (false) {
+    while (children.some(isAlive)) {
       if (Date.now() > deadline) {
         throw new Error(`Postgres' children outlived it by more than ${END_DEADLINE_MS} ms.`);
       }
@@ -184,6 +184,8 @@ class Server implements TestPostgres {
     // An immediate shutdown: the postmaster still ends its children, but writes nothing.
     await this.#end("SIGQUIT");
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10 });
+    // Only now: the tests' process may be told to exit while we wait for the server's end.
+    process.off("exit", this.#leaveNothing);
   }
 
   get #logFile(): string {
@@ -207,7 +209,6 @@ class Server implements TestPostgres {
   async #end(signal: "SIGINT" | "SIGQUIT" | "SIGKILL"): Promise<void> {
     const process_ = this.#process;
     this.#process = undefined;
-    process.off("exit", this.#leaveNothing);
     if (process_ === undefined || hasEnded(process_)) return;
     const ended = once(process_, "exit");
     process_.kill(signal);

@@ -52,9 +52,15 @@ export class Holder implements Link {
   /** Waits for all that was asked for before; what is asked from now on is `Gone`. */
   async close(): Promise<void> {
     this.#closing = true;
-    await this.#turns.take();
-    await (await this.#engine).stop();
-    await this.#leave();
+    // A turn may be an attached process's, whose socket keeps nobody alive; its holder must wait.
+    const awake = setInterval(() => {}, 60_000);
+    try {
+      await this.#turns.take();
+      await (await this.#engine).stop();
+      await this.#leave();
+    } finally {
+      clearInterval(awake);
+    }
   }
 
   #turn(): Promise<Release> {

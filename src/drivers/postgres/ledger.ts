@@ -237,7 +237,8 @@ export class PostgresLedger implements Ledger {
     const { count } = await this.#database.query(
       `update outgrow.quarantine q set raw = coalesce($3, raw), key = coalesce($4, key),
          state = coalesce($5, state), note = coalesce($6, note)
-       where q.id = $2 and q.move = (select id from outgrow.move where name = $1)`,
+       where q.id = $2 and q.move = (select id from outgrow.move where name = $1)
+         and ($3::bytea is null or q.state = 'open')`,
       [
         name,
         String(id),

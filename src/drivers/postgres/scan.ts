@@ -111,6 +111,7 @@ async function* cursor(
       async (sql) => {
         for await (const rows of sql.cursor(query, parameters, size)) {
           if (!(await handover.give(rows))) return;
+          if (signal?.aborted) throw new OutgrowError("INTERRUPTED");
         }
       },
       { readOnly: true, signal },
