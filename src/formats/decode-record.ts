@@ -52,7 +52,7 @@ export function decodeRecord(
 }
 
 /** Puts what a slice was read as where it belongs. */
-export function makeRecord(
+function makeRecord(
   decoded: DecodedValue | Fault,
   slice: Slice,
   { key, position }: RecordPlace,

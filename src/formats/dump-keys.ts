@@ -14,7 +14,7 @@ const separator = /[_\-:./]/;
 const endsInSeparator = /[_\-:./]+$/;
 
 /** All prefixes of a key that could be a family's, shortest first. */
-export function prefixesOf(key: string): string[] {
+function prefixesOf(key: string): string[] {
   const prefixes: string[] = [];
   const words = new Set<string>();
   let start = 0;

@@ -7,21 +7,12 @@ import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { OutgrowError } from "../errors.ts";
+import type { Fingerprint } from "../store/ledger.ts";
 import type { Input } from "./format.ts";
 import { dropBytes, isGzip, makeInput, type OpenRaw, SNIFF_BYTES, sniffEncoding } from "./input.ts";
 
 /** Large enough that the work per chunk vanishes, small enough that several in flight cost nothing. */
 const CHUNK = 256 * 1024;
-
-/** What `fingerprint` gives; a move pins its files with it. */
-export interface Fingerprint {
-  readonly name: string;
-  readonly bytes: number;
-  /** Milliseconds since 1970; 0 for standard input. */
-  readonly modified: number;
-  /** SHA-256 of the file as it lies on disk, hex. */
-  readonly sha256: string;
-}
 
 interface OnDisk {
   readonly path: string;

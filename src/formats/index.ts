@@ -6,7 +6,7 @@ import { localstorage } from "./localstorage.ts";
 import { ndjson } from "./ndjson.ts";
 
 export { detectFormat } from "./detect.ts";
-export { type Fingerprint, fingerprint, openFile } from "./file-input.ts";
+export { fingerprint, openFile } from "./file-input.ts";
 export type * from "./format.ts";
 export { memoryInput } from "./input.ts";
 export { type OpenedSource, type OpenOptions, openSource } from "./open-source.ts";

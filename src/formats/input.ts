@@ -5,7 +5,7 @@
 import { OutgrowError } from "../errors.ts";
 import type { Input } from "./format.ts";
 
-export type Encoding = "utf-8" | "utf-16le" | "utf-16be";
+type Encoding = "utf-8" | "utf-16le" | "utf-16be";
 
 export interface Sniffed {
   readonly encoding: Encoding;
@@ -45,7 +45,7 @@ function zeroPattern(head: Uint8Array): string | undefined {
 }
 
 /** Turns UTF-16 behind its mark into UTF-8, chunk by chunk. @throws {OutgrowError} ENCODING */
-export async function* transcode(
+async function* transcode(
   chunks: AsyncIterable<Uint8Array>,
   encoding: Encoding,
   file: string,
@@ -86,7 +86,7 @@ export async function* dropBytes(
 }
 
 /** `db.json.gz` is called `db`: what collections are named after. */
-export function stemOf(name: string): string {
+function stemOf(name: string): string {
   const plain = name.replace(/\.gz$/i, "");
   const stem = plain.replace(/\.[^.]+$/, "");
   return stem === "" ? plain.replaceAll(".", "") || "data" : stem;

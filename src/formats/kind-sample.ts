@@ -4,7 +4,7 @@
  */
 
 /** Objects that are looked at: enough to tell, few enough to be parsed by the way. */
-export const SAMPLE_OBJECTS = 50;
+const SAMPLE_OBJECTS = 50;
 /** Names that are looked at of each object. */
 export const SAMPLE_NAMES = 100;
 

@@ -30,7 +30,7 @@ describe.each(backends)("$name", (backend) => {
   afterAll(() => opened[Symbol.asyncDispose]());
 
   test("sec: a row that is not this move's is neither overwritten nor deleted", async () => {
-    const { put, rows, counts, quarantined, schema } = await move();
+    const { put, rows, counts, quarantined, schema, driver } = await move();
     const table = qualified(schema, "things");
     await opened.database.query(
       `insert into ${table} (id, title) values ('a', 'theirs'), ('z', 'theirs')`,
@@ -54,6 +54,17 @@ describe.each(backends)("$name", (backend) => {
       await put([record("b", { title: "ours" }, { revision: dumpRevision(3) })]),
     ).toMatchObject({ applied: 0, conflicts: [{ key: "sb" }] });
     expect((await rows())["b"]).toEqual({ title: "theirs", madeAt: null });
+    const at = { tenant: "default", collection: "things" };
+    const [read] = await driver.read(at, ["sb"]);
+    expect(read).toMatchObject({ state: "present", revision: dumpRevision(0) });
+    // And so is one under a key that is in conflict.
+    await put([record("c", { title: "one" })]);
+    await put([record("c", { title: "two" })]);
+    await opened.database.query(`insert into ${table} (id, title) values ('c', 'theirs')`);
+    expect(await put([record("c", { title: "three" })])).toMatchObject({
+      conflicts: [{ key: "sc" }],
+    });
+    expect((await rows())["c"]).toEqual({ title: "theirs", madeAt: null });
   });
 
   test("fault: a row that vanished by SQL comes back with a later copy, changed or not", async () => {

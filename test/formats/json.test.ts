@@ -91,6 +91,11 @@ const SHAPES: readonly [string, string, readonly (readonly [string, boolean, num
     ],
   ],
   [
+    "entities without their ids are no adapter",
+    '{"ids":["a"],"entities":{"a":{"x":1},"b":{"x":1}}}',
+    [["document", false, 1]],
+  ],
+  [
     "ids without their entities are no adapter",
     '{"ids":["a","b"],"entities":{"a":{"x":1}}}',
     [["document", false, 1]],
@@ -178,6 +183,8 @@ describe("json", () => {
       [1, 10],
       [2, 5],
     ]);
+    const small = await readAll(json, inputOf(text), { batchBytes: 20 });
+    expect(small.batches.length).toBe(9);
   });
 
   test.each([

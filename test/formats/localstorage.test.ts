@@ -87,6 +87,13 @@ describe("localstorage", () => {
     expect(JSON.parse(read.text)).toEqual({ before: "1", value: text });
   });
 
+  test("input c-34: half a surrogate pair is a value like any other, wherever it stands", async () => {
+    const source = dump({ json: '{"a":"\ud800"}', list: '[{"a":"\udc00"}]', text: "\ud800" });
+    const read = await readAll(localstorage, inputOf(source));
+    expect(singles(read)).toEqual({ json: { a: "\ud800" }, text: "\ud800" });
+    expect(values(read, "list")).toEqual([{ a: "\udc00" }]);
+  });
+
   test("a raw text that no longer says the same is written anew", async () => {
     const source = dump({
       list: '[ {"a":1} ]',
@@ -186,6 +193,7 @@ describe("localstorage", () => {
     expect(family("note:2024-01-15", "note:2024-01-16", "note:2024-02-01")).toEqual(["note:"]);
     expect(family("a.b.c", "a.b.d", "a.x")).toEqual(["a.b."]);
     expect(family("v2_x", "v2_y")).toEqual(["v2_"]);
+    expect(family("c_draft_c_1", "c_draft_c_2", "c_c_3", "c_c_4")).toEqual(["c_draft_", "c_"]);
     expect(family("_x", "_y")).toEqual([]);
     expect(family("ab", "ac")).toEqual([]);
     expect(family("a_1", "b_1")).toEqual([]);

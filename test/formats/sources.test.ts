@@ -239,6 +239,7 @@ const DETECTED: readonly [string, string, string][] = [
   ["a dump with space in its values", '{"b":"x","a":"\\n  {}"}', "localstorage"],
   ["a dump with a long value", JSON.stringify({ a: `[${"1,".repeat(99)}1]` }), "localstorage"],
   ["a dictionary of words", '{"hello":"bonjour","bye":"au revoir"}', "json"],
+  ["strings and a number", '{"a":"[]","b":5}', "json"],
   ["strings and something else", '{"a":"[]","b":{"c":1}}', "json"],
   ["an object on many lines", '{\n"a": [\n1\n]\n}\n', "json"],
   ["an array on many lines", '[\n{"a":1},\n{"a":2}\n]', "json"],

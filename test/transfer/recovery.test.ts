@@ -1,0 +1,253 @@
+/** What a move survives: kills, two movers, changed sources, planted corruption. */
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import pg from "pg";
+import { describe, expect, it } from "vitest";
+import { digest } from "../../src/collection/canonical.ts";
+import { digestHex } from "../../src/collection/digest-sum.ts";
+import { openTarget } from "../../src/drivers/open-target.ts";
+import { copy } from "../../src/transfer/copy.ts";
+import { exportMove } from "../../src/transfer/export.ts";
+import { replay } from "../../src/transfer/quarantine.ts";
+import { verify } from "../../src/transfer/verify.ts";
+import { runCli } from "../support/cli.ts";
+import { workplace, type Workplace } from "../support/moving.ts";
+
+/** Enough records for a dozen batches, with some of each outcome among them. */
+function manyRecords(count = 8000): string {
+  const records = Array.from({ length: count }, (_, id) => ({
+    id,
+    name: `record ${id}`,
+    filler: "x".repeat(1500),
+    nested: { list: [id, null, { deep: true }] },
+  }));
+  const lines = records.map((record) => JSON.stringify(record));
+  lines.splice(2500, 0, '{"id":70000,"n":NaN}', '{"id":5,"name":"another five"}', lines[77] as string);
+  return `[${lines.join(",\n")}]`;
+}
+
+async function sql<T extends object>(url: string, text: string, values: unknown[] = []): Promise<T[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<T>(text, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** All that a move left behind, as one digest: rows, sidecar, counts, quarantine. */
+async function stateOf(place: Workplace, move: string): Promise<string> {
+  const driver = await place.target.open(move);
+  const parts: string[] = [];
+  for (const { collection } of driver.layouts) {
+    for await (const batch of driver.scan({ tenant: "default", collection }, { order: "key" })) {
+      for (const { key, value, position, revision } of batch) {
+        parts.push(`${key} ${position} ${revision} ${digestHex(digest(value))}`);
+      }
+    }
+  }
+  const found = await place.target.ledger.find(move);
+  const quarantine = await place.target.ledger.quarantined(move);
+  parts.push(JSON.stringify(found?.counts));
+  parts.push(...quarantine.map(({ code, key, offset, raw }) => `${code} ${key} ${offset} ${raw.length}`).sort());
+  return digestHex(digest(parts.join("\n")));
+}
+
+describe("law T2: a copy that dies goes on where it stopped", () => {
+  const FAILPOINTS = ["commit.begin", "commit.before_commit", "commit.after_commit", "copy.batch"];
+
+  it("fault F02: killed at each failpoint on the first and on a later batch: the end is that of a clean run", async () => {
+    await using place = await workplace();
+    const source = await place.file("many.json", manyRecords());
+    await copy(source, place.target, { move: "clean", schema: "clean" });
+    const expected = await stateOf(place, "clean");
+    for (const failpoint of FAILPOINTS) {
+      const move = failpoint.replace(".", "_");
+      for (const hit of [1, 2]) {
+        const killed = await runCli(["copy", source, "--to", place.url, "--move", move, "--schema", move], {
+          env: { OUTGROW_FAILPOINT: `${failpoint}=kill9@${hit}` },
+        });
+        expect([killed.signal, failpoint, hit]).toEqual(["SIGKILL", failpoint, hit]);
+      }
+      const done = await runCli(["copy", source, "--to", place.url, "--move", move, "--schema", move, "--json"]);
+      expect(done.code, done.stdout + done.stderr).toBe(2);
+      expect(JSON.parse(done.stdout).resumed).toBe(true);
+      expect(await stateOf(place, move), failpoint).toBe(expected);
+      expect((await verify(source, place.target, { move })).clean).toBe(true);
+    }
+  }, 240_000);
+
+  it("fault F01: killed at random moments", async () => {
+    const kills = 20 * Number(process.env["RUNS"] ?? 1);
+    const seed = Number(process.env["SEED"] ?? 20261121);
+    let random = seed;
+    const next = (): number => {
+      random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
+      return random / 2 ** 32;
+    };
+    await using place = await workplace();
+    const source = await place.file("many.json", manyRecords());
+    await copy(source, place.target, { move: "clean", schema: "clean" });
+    const expected = await stateOf(place, "clean");
+    let reached = 0;
+    for (let kill = 0, round = 0; kill < kills; round++) {
+      const move = `round_${round}`;
+      const arguments_ = ["copy", source, "--to", place.url, "--move", move, "--schema", move];
+      for (;;) {
+        const result = await runCli(arguments_, kill < kills ? { killAfterMs: 250 + next() * 1500 } : {});
+        if (result.signal !== "SIGKILL") break;
+        kill++;
+        if ((await place.target.ledger.find(move))?.phase === "copying") reached++;
+      }
+      expect(await stateOf(place, move), `seed=${seed} round ${round}`).toBe(expected);
+    }
+    console.log(`seed=${seed} kills=${kills} of which ${reached} in the middle of a copy`);
+    expect(reached).toBeGreaterThan(0);
+  }, 300_000);
+});
+
+describe("one mover at a time", () => {
+  it("fault F04: a second mover of a move under way is refused with its holder, and changes nothing", async () => {
+    await using place = await workplace();
+    const source = await place.file("db.json", '[{"id":1}]');
+    await copy(source, place.target);
+    const lease = await place.target.ledger.acquire("db");
+    await expect(copy(source, place.target)).rejects.toMatchObject({ code: "MOVE_LEASED" });
+    await place.target.ledger.release(lease);
+    expect((await copy(source, place.target)).run).toBeGreaterThan(1);
+  });
+
+  it("fault F05: two command lines at once on one embedded database lose nothing", async () => {
+    await using place = await workplace();
+    const to = `pglite:${join(place.folder, "data")}`;
+    const one = await place.file("one.json", manyRecords(3000));
+    const two = await place.file("two.json", manyRecords(3000));
+    const results = await Promise.all([
+      runCli(["copy", one, "--to", to, "--schema", "one", "--json"]),
+      runCli(["copy", two, "--to", to, "--schema", "two", "--json"]),
+    ]);
+    expect(results.map(({ code }) => code)).toEqual([2, 2]);
+    await using target = await openTarget(to);
+    for (const source of [one, two]) expect((await verify(source, target)).clean).toBe(true);
+  }, 120_000);
+});
+
+describe("sources", () => {
+  it("a source that changed under an unfinished copy is SOURCE_MOVED; a finished one is a new run", async () => {
+    await using place = await workplace();
+    const source = await place.file("db.json", '[{"id":1,"a":1},{"id":2}]');
+    const killed = await runCli(["copy", source, "--to", place.url], {
+      env: { OUTGROW_FAILPOINT: "commit.begin=kill9@1" },
+    });
+    expect(killed.signal).toBe("SIGKILL");
+    await place.file("db.json", '[{"id":1,"a":2}]');
+    await expect(copy(source, place.target)).rejects.toMatchObject({ code: "SOURCE_MOVED" });
+    const again = await copy(source, place.target, { again: true });
+    expect(again.counts["db"]?.applied).toBe(1);
+  });
+
+  it("a newer dump replaces, adds, and deletes only with prune", async () => {
+    await using place = await workplace();
+    const source = await place.file("db.json", '[{"id":1,"a":1},{"id":2}]');
+    await copy(source, place.target);
+    await place.file("db.json", '[{"id":1,"a":2},{"id":3}]');
+    const second = await copy(source, place.target);
+    expect(second.run).toBe(2);
+    expect((await verify(source, place.target)).differences.map(({ kind, key }) => [kind, key])).toEqual([["extra", "2"]]);
+    const pruned = await copy(source, place.target, { prune: true });
+    expect(pruned.pruned).toBe(1);
+    expect((await verify(source, place.target)).clean).toBe(true);
+  });
+
+  it("standard input, gzip and a folder are sources too, and a folder comes back as one", async () => {
+    await using place = await workplace();
+    const text = '{"users":[{"id":1}],"notes":[{"id":"a"}]}';
+    const piped = await runCli(["copy", "-", "--to", place.url, "--move", "piped", "--schema", "piped", "--json"], { stdin: text });
+    expect(piped.code, piped.stdout + piped.stderr).toBe(0);
+    const path = await place.file("db.json", text);
+    await promisify(execFile)("gzip", ["-k", path]);
+    const zipped = await copy(`${path}.gz`, place.target, { move: "zipped", schema: "zipped" });
+    expect(zipped.counts["users"]?.applied).toBe(1);
+    await place.file("lines.ndjson", '{"id":1}\n{"id":2}\n');
+    const folder = await copy(place.folder, place.target, { move: "folder", schema: "folder" });
+    expect(Object.keys(folder.counts).length).toBe(5);
+    const out = join(place.folder, "back");
+    await exportMove(place.target, out, { move: "folder" });
+    expect(JSON.parse(await readFile(join(out, "db.json"), "utf8"))).toEqual(JSON.parse(text));
+  });
+
+  it("two files with a table of one name need another schema: TABLE_TAKEN writes nothing", async () => {
+    await using place = await workplace();
+    await copy(await place.file("a.json", '{"users":[{"id":1}]}'), place.target);
+    const other = await place.file("b.json", '{"users":[{"id":2}]}');
+    await expect(copy(other, place.target)).rejects.toMatchObject({ code: "TABLE_TAKEN" });
+    expect(await place.target.ledger.find("b")).toBeUndefined();
+    await copy(other, place.target, { schema: "b" });
+    const dropped = await place.target.ledger.drop("b");
+    expect(dropped.tables).toEqual(["b.users"]);
+    expect((await verify(join(place.folder, "a.json"), place.target)).clean).toBe(true);
+    await place.target.ledger.drop("a");
+    expect(await sql(place.url, "select 1 from pg_namespace where nspname in ('outgrow', 'b')")).toEqual([]);
+    expect(await sql(place.url, "select 1 from pg_tables where schemaname = 'public'")).toEqual([]);
+  });
+});
+
+describe("planted changes are found and named", () => {
+  const PLANTS: readonly (readonly [string, string, readonly string[]])[] = [
+    ["a value", "update people set name = 'X' where id = 3", ["different 3"]],
+    ["a type (text for null)", "update people set name = null where id = 3", ["different 3"]],
+    ["something in the rest", `update people set rest = '{"tags":["b"]}' where id = 3`, ["different 3"]],
+    ["a number by one unit in the last place", "update people set score = score + 1e-15 where id = 3", ["different 3"]],
+    ["two values swapped", "update people set name = case id when 3 then 'n4' else 'n3' end where id in (3, 4)", ["different 3", "different 4"]],
+    ["two keys swapped", "update people set id = case id when 3 then -1 else 3 end where id in (3, 4); update people set id = 4 where id = -1", ["different 3", "different 4"]],
+    ["a record dropped", "delete from people where id = 3", ["missing 3"]],
+    ["a record added", "insert into people (id, name) values (900, 'new')", ["extra 900"]],
+    ["one dropped, one doubled", "delete from people where id = 3; insert into people select 900, name, score, active, rest from people where id = 4", ["extra 900", "missing 3"]],
+  ];
+
+  it("law P11: each single change fails verify, which names the record", async () => {
+    await using place = await workplace();
+    const people = Array.from({ length: 50 }, (_, id) => ({ id, name: `n${id}`, score: id / 7, active: id % 2 === 0, tags: ["a"] }));
+    const source = await place.file("people.json", JSON.stringify(people));
+    await copy(source, place.target);
+    for (const [what, statement, expected] of PLANTS) {
+      await sql(place.url, `create table saved as table people; ${statement}`);
+      const { clean, differences } = await verify(source, place.target);
+      expect(clean, what).toBe(false);
+      expect(differences.map(({ kind, key }) => `${kind} ${key}`).sort(), what).toEqual(expected);
+      await sql(place.url, "truncate people; insert into people select * from saved; drop table saved");
+    }
+    expect((await verify(source, place.target)).clean).toBe(true);
+  });
+});
+
+describe("quarantine", () => {
+  it("edits, replays and accepts; a replayed record is where it belongs", async () => {
+    await using place = await workplace();
+    const source = await place.file("db.json", '[{"id":1,"n":NaN},{"id":2,"a":1},{"id":2,"a":2},{"id":3}]');
+    const first = await runCli(["copy", source, "--to", place.url, "--json"]);
+    expect(first.code).toBe(2);
+    const list = JSON.parse((await runCli(["quarantine", "list", "--to", place.url, "--json"])).stdout) as { entries: { id: number; code: string }[] };
+    const id = (code: string): number => list.entries.find((entry) => entry.code === code)?.id ?? 0;
+    const shown = await runCli(["quarantine", "show", String(id("JSON_SYNTAX")), "--to", place.url]);
+    expect(shown.stdout).not.toContain("NaN");
+    const raw = await runCli(["quarantine", "show", String(id("JSON_SYNTAX")), "--raw", "--to", place.url]);
+    expect(raw.stdout.trim()).toBe('{"id":1,"n":NaN}');
+    const still = await replay(place.target, "db", [id("JSON_SYNTAX")]);
+    expect(still[0]?.outcome).toBe("JSON_SYNTAX");
+    await runCli(["quarantine", "edit", String(id("JSON_SYNTAX")), "--file", "-", "--to", place.url], { stdin: '{"id":1,"n":null}' });
+    const replayed = await runCli(["quarantine", "replay", String(id("JSON_SYNTAX")), String(id("ID_CONFLICT")), "--to", place.url, "--json"]);
+    expect(replayed.code, replayed.stdout + replayed.stderr).toBe(0);
+    const rows = await sql<{ id: string }>(place.url, "select id from db order by id");
+    expect(rows.map((row) => Number(row.id))).toEqual([1, 2, 3]);
+    const checked = await verify(source, place.target);
+    expect(checked.clean).toBe(true);
+    const other = (await place.target.ledger.quarantined("db", { state: "open" }))[0];
+    const accepted = await runCli(["quarantine", "accept", String(other?.id), "--note", "the older one", "--to", place.url]);
+    expect(accepted.code).toBe(0);
+    expect(await place.target.ledger.quarantined("db", { state: "open" })).toEqual([]);
+  });
+});
