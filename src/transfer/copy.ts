@@ -68,8 +68,10 @@ export async function copy(
   options: CopyOptions = {},
 ): Promise<CopyResult> {
   const startedAt = performance.now();
-  const earlier = await earlierMove(spec, target, options);
-  await using source = await openSurveyed(spec, { ...options, known: earlier?.files });
+  await using source = await openSurveyed(spec, {
+    ...options,
+    known: async (name) => (await target.ledger.find(options.move ?? name))?.files,
+  });
   const name = options.move ?? source.name;
   const begun = await begin(name, source, target, options);
   const lease = await target.ledger.acquire(name);
@@ -90,22 +92,6 @@ export async function copy(
     };
   } finally {
     await target.ledger.release(lease);
-  }
-}
-
-/** The move that this call would go on with, if it can be told before the source is opened. */
-async function earlierMove(
-  spec: string | readonly string[],
-  target: Target,
-  options: CopyOptions,
-): Promise<Move | undefined> {
-  if (options.move !== undefined) return target.ledger.find(options.move);
-  const { openSource } = await import("../formats/index.ts");
-  const opened = await openSource(spec);
-  try {
-    return await target.ledger.find(opened.name);
-  } finally {
-    await opened.close();
   }
 }
 

@@ -19,8 +19,11 @@ export interface SourceOptions {
   readonly duplicateNames?: "quarantine" | "last" | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
-  /** What an earlier run of a move knows of these files: files that did not change are not surveyed again. */
-  readonly known?: readonly SourceFile[] | undefined;
+  /**
+   * What an earlier run of a move knows of its files, given the name that the source suggests for the move: files
+   * that did not change are not surveyed again.
+   */
+  readonly known?: ((name: string) => Promise<readonly SourceFile[] | undefined>) | undefined;
 }
 
 /** A collection of the source, under its name in the move. */
@@ -122,7 +125,11 @@ export async function openSurveyed(
 ): Promise<Source> {
   const opened = await openSource(spec);
   try {
-    const files = await surveyFiles(opened.inputs, opened.format, options);
+    const name = opened.isDirectory
+      ? basename(opened.name)
+      : (opened.inputs[0]?.stem ?? opened.name);
+    const known = await options.known?.(name);
+    const files = await surveyFiles(opened.inputs, opened.format, options, known ?? []);
     const collections = filtered(nameCollections(files), options);
     const named = files.map((file, index) => ({
       ...file,
@@ -132,7 +139,6 @@ export async function openSurveyed(
           .map((entry) => [entry.nameInFile, entry.collection]),
       ),
     }));
-    const name = opened.isDirectory ? basename(opened.name) : (files[0]?.input.stem ?? opened.name);
     return new Source(name, named, collections, opened.isDirectory, options, () => opened.close());
   } catch (error) {
     await opened.close();
@@ -144,6 +150,7 @@ async function surveyFiles(
   inputs: readonly Input[],
   forced: Format["name"] | undefined,
   options: SourceOptions,
+  earlier: readonly SourceFile[],
 ): Promise<OpenedFile[]> {
   const total = inputs.reduce((sum, input) => sum + input.bytes, 0);
   const meter = new Meter("survey", total, options.onProgress);
@@ -152,7 +159,7 @@ async function surveyFiles(
   for (const input of inputs) {
     options.signal?.throwIfAborted();
     const print: Fingerprint = await fingerprint(input);
-    const known = options.known?.find(({ fingerprint: old }) => samePrint(old, print));
+    const known = earlier.find(({ fingerprint: old }) => samePrint(old, print));
     const format =
       FORMATS[forced ?? (known?.survey as Survey)?.format ?? (await detectFormat(input))];
     const survey =

@@ -13,7 +13,7 @@ import { exportMove } from "../../src/transfer/export.ts";
 import { replay } from "../../src/transfer/quarantine.ts";
 import { verify } from "../../src/transfer/verify.ts";
 import { runCli } from "../support/cli.ts";
-import { workplace, type Workplace } from "../support/moving.ts";
+import { type Workplace, workplace } from "../support/moving.ts";
 
 /** Enough records for a dozen batches, with some of each outcome among them. */
 function manyRecords(count = 8000): string {
@@ -24,11 +24,21 @@ function manyRecords(count = 8000): string {
     nested: { list: [id, null, { deep: true }] },
   }));
   const lines = records.map((record) => JSON.stringify(record));
-  lines.splice(2500, 0, '{"id":70000,"n":NaN}', '{"id":5,"name":"another five"}', lines[77] as string);
+  lines.splice(
+    2500,
+    0,
+    '{"id":70000,"n":NaN}',
+    '{"id":5,"name":"another five"}',
+    lines[77] as string,
+  );
   return `[${lines.join(",\n")}]`;
 }
 
-async function sql<T extends object>(url: string, text: string, values: unknown[] = []): Promise<T[]> {
+async function sql<T extends object>(
+  url: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<T[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
@@ -52,7 +62,11 @@ async function stateOf(place: Workplace, move: string): Promise<string> {
   const found = await place.target.ledger.find(move);
   const quarantine = await place.target.ledger.quarantined(move);
   parts.push(JSON.stringify(found?.counts));
-  parts.push(...quarantine.map(({ code, key, offset, raw }) => `${code} ${key} ${offset} ${raw.length}`).sort());
+  parts.push(
+    ...quarantine
+      .map(({ code, key, offset, raw }) => `${code} ${key} ${offset} ${raw.length}`)
+      .sort(),
+  );
   return digestHex(digest(parts.join("\n")));
 }
 
@@ -67,12 +81,25 @@ describe("law T2: a copy that dies goes on where it stopped", () => {
     for (const failpoint of FAILPOINTS) {
       const move = failpoint.replace(".", "_");
       for (const hit of [1, 2]) {
-        const killed = await runCli(["copy", source, "--to", place.url, "--move", move, "--schema", move], {
-          env: { OUTGROW_FAILPOINT: `${failpoint}=kill9@${hit}` },
-        });
+        const killed = await runCli(
+          ["copy", source, "--to", place.url, "--move", move, "--schema", move],
+          {
+            env: { OUTGROW_FAILPOINT: `${failpoint}=kill9@${hit}` },
+          },
+        );
         expect([killed.signal, failpoint, hit]).toEqual(["SIGKILL", failpoint, hit]);
       }
-      const done = await runCli(["copy", source, "--to", place.url, "--move", move, "--schema", move, "--json"]);
+      const done = await runCli([
+        "copy",
+        source,
+        "--to",
+        place.url,
+        "--move",
+        move,
+        "--schema",
+        move,
+        "--json",
+      ]);
       expect(done.code, done.stdout + done.stderr).toBe(2);
       expect(JSON.parse(done.stdout).resumed).toBe(true);
       expect(await stateOf(place, move), failpoint).toBe(expected);
@@ -97,7 +124,10 @@ describe("law T2: a copy that dies goes on where it stopped", () => {
       const move = `round_${round}`;
       const arguments_ = ["copy", source, "--to", place.url, "--move", move, "--schema", move];
       for (;;) {
-        const result = await runCli(arguments_, kill < kills ? { killAfterMs: 250 + next() * 1500 } : {});
+        const result = await runCli(
+          arguments_,
+          kill < kills ? { killAfterMs: 250 + next() * 1500 } : {},
+        );
         if (result.signal !== "SIGKILL") break;
         kill++;
         if ((await place.target.ledger.find(move))?.phase === "copying") reached++;
@@ -156,7 +186,9 @@ describe("sources", () => {
     await place.file("db.json", '[{"id":1,"a":2},{"id":3}]');
     const second = await copy(source, place.target);
     expect(second.run).toBe(2);
-    expect((await verify(source, place.target)).differences.map(({ kind, key }) => [kind, key])).toEqual([["extra", "2"]]);
+    expect(
+      (await verify(source, place.target)).differences.map(({ kind, key }) => [kind, key]),
+    ).toEqual([["extra", "2"]]);
     const pruned = await copy(source, place.target, { prune: true });
     expect(pruned.pruned).toBe(1);
     expect((await verify(source, place.target)).clean).toBe(true);
@@ -165,7 +197,10 @@ describe("sources", () => {
   it("standard input, gzip and a folder are sources too, and a folder comes back as one", async () => {
     await using place = await workplace();
     const text = '{"users":[{"id":1}],"notes":[{"id":"a"}]}';
-    const piped = await runCli(["copy", "-", "--to", place.url, "--move", "piped", "--schema", "piped", "--json"], { stdin: text });
+    const piped = await runCli(
+      ["copy", "-", "--to", place.url, "--move", "piped", "--schema", "piped", "--json"],
+      { stdin: text },
+    );
     expect(piped.code, piped.stdout + piped.stderr).toBe(0);
     const path = await place.file("db.json", text);
     await promisify(execFile)("gzip", ["-k", path]);
@@ -190,7 +225,9 @@ describe("sources", () => {
     expect(dropped.tables).toEqual(["b.users"]);
     expect((await verify(join(place.folder, "a.json"), place.target)).clean).toBe(true);
     await place.target.ledger.drop("a");
-    expect(await sql(place.url, "select 1 from pg_namespace where nspname in ('outgrow', 'b')")).toEqual([]);
+    expect(
+      await sql(place.url, "select 1 from pg_namespace where nspname in ('outgrow', 'b')"),
+    ).toEqual([]);
     expect(await sql(place.url, "select 1 from pg_tables where schemaname = 'public'")).toEqual([]);
   });
 });
@@ -199,18 +236,44 @@ describe("planted changes are found and named", () => {
   const PLANTS: readonly (readonly [string, string, readonly string[]])[] = [
     ["a value", "update people set name = 'X' where id = 3", ["different 3"]],
     ["a type (text for null)", "update people set name = null where id = 3", ["different 3"]],
-    ["something in the rest", `update people set rest = '{"tags":["b"]}' where id = 3`, ["different 3"]],
-    ["a number by one unit in the last place", "update people set score = score + 1e-15 where id = 3", ["different 3"]],
-    ["two values swapped", "update people set name = case id when 3 then 'n4' else 'n3' end where id in (3, 4)", ["different 3", "different 4"]],
-    ["two keys swapped", "update people set id = case id when 3 then -1 else 3 end where id in (3, 4); update people set id = 4 where id = -1", ["different 3", "different 4"]],
+    [
+      "something in the rest",
+      `update people set rest = '{"tags":["b"]}' where id = 3`,
+      ["different 3"],
+    ],
+    [
+      "a number by one unit in the last place",
+      "update people set score = score + 1e-15 where id = 3",
+      ["different 3"],
+    ],
+    [
+      "two values swapped",
+      "update people set name = case id when 3 then 'n4' else 'n3' end where id in (3, 4)",
+      ["different 3", "different 4"],
+    ],
+    [
+      "two keys swapped",
+      "update people set id = case id when 3 then -1 else 3 end where id in (3, 4); update people set id = 4 where id = -1",
+      ["different 3", "different 4"],
+    ],
     ["a record dropped", "delete from people where id = 3", ["missing 3"]],
     ["a record added", "insert into people (id, name) values (900, 'new')", ["extra 900"]],
-    ["one dropped, one doubled", "delete from people where id = 3; insert into people select 900, name, score, active, rest from people where id = 4", ["extra 900", "missing 3"]],
+    [
+      "one dropped, one doubled",
+      "delete from people where id = 3; insert into people select 900, name, score, active, rest from people where id = 4",
+      ["extra 900", "missing 3"],
+    ],
   ];
 
   it("law P11: each single change fails verify, which names the record", async () => {
     await using place = await workplace();
-    const people = Array.from({ length: 50 }, (_, id) => ({ id, name: `n${id}`, score: id / 7, active: id % 2 === 0, tags: ["a"] }));
+    const people = Array.from({ length: 50 }, (_, id) => ({
+      id,
+      name: `n${id}`,
+      score: id / 7,
+      active: id % 2 === 0,
+      tags: ["a"],
+    }));
     const source = await place.file("people.json", JSON.stringify(people));
     await copy(source, place.target);
     for (const [what, statement, expected] of PLANTS) {
@@ -218,7 +281,10 @@ describe("planted changes are found and named", () => {
       const { clean, differences } = await verify(source, place.target);
       expect(clean, what).toBe(false);
       expect(differences.map(({ kind, key }) => `${kind} ${key}`).sort(), what).toEqual(expected);
-      await sql(place.url, "truncate people; insert into people select * from saved; drop table saved");
+      await sql(
+        place.url,
+        "truncate people; insert into people select * from saved; drop table saved",
+      );
     }
     expect((await verify(source, place.target)).clean).toBe(true);
   });
@@ -227,26 +293,63 @@ describe("planted changes are found and named", () => {
 describe("quarantine", () => {
   it("edits, replays and accepts; a replayed record is where it belongs", async () => {
     await using place = await workplace();
-    const source = await place.file("db.json", '[{"id":1,"n":NaN},{"id":2,"a":1},{"id":2,"a":2},{"id":3}]');
+    const source = await place.file(
+      "db.json",
+      '[{"id":1,"n":NaN},{"id":2,"a":1},{"id":2,"a":2},{"id":3}]',
+    );
     const first = await runCli(["copy", source, "--to", place.url, "--json"]);
     expect(first.code).toBe(2);
-    const list = JSON.parse((await runCli(["quarantine", "list", "--to", place.url, "--json"])).stdout) as { entries: { id: number; code: string }[] };
+    const list = JSON.parse(
+      (await runCli(["quarantine", "list", "--to", place.url, "--json"])).stdout,
+    ) as { entries: { id: number; code: string }[] };
     const id = (code: string): number => list.entries.find((entry) => entry.code === code)?.id ?? 0;
-    const shown = await runCli(["quarantine", "show", String(id("JSON_SYNTAX")), "--to", place.url]);
+    const shown = await runCli([
+      "quarantine",
+      "show",
+      String(id("JSON_SYNTAX")),
+      "--to",
+      place.url,
+    ]);
     expect(shown.stdout).not.toContain("NaN");
-    const raw = await runCli(["quarantine", "show", String(id("JSON_SYNTAX")), "--raw", "--to", place.url]);
+    const raw = await runCli([
+      "quarantine",
+      "show",
+      String(id("JSON_SYNTAX")),
+      "--raw",
+      "--to",
+      place.url,
+    ]);
     expect(raw.stdout.trim()).toBe('{"id":1,"n":NaN}');
     const still = await replay(place.target, "db", [id("JSON_SYNTAX")]);
     expect(still[0]?.outcome).toBe("JSON_SYNTAX");
-    await runCli(["quarantine", "edit", String(id("JSON_SYNTAX")), "--file", "-", "--to", place.url], { stdin: '{"id":1,"n":null}' });
-    const replayed = await runCli(["quarantine", "replay", String(id("JSON_SYNTAX")), String(id("ID_CONFLICT")), "--to", place.url, "--json"]);
+    await runCli(
+      ["quarantine", "edit", String(id("JSON_SYNTAX")), "--file", "-", "--to", place.url],
+      { stdin: '{"id":1,"n":null}' },
+    );
+    const replayed = await runCli([
+      "quarantine",
+      "replay",
+      String(id("JSON_SYNTAX")),
+      String(id("ID_CONFLICT")),
+      "--to",
+      place.url,
+      "--json",
+    ]);
     expect(replayed.code, replayed.stdout + replayed.stderr).toBe(0);
     const rows = await sql<{ id: string }>(place.url, "select id from db order by id");
     expect(rows.map((row) => Number(row.id))).toEqual([1, 2, 3]);
     const checked = await verify(source, place.target);
     expect(checked.clean).toBe(true);
     const other = (await place.target.ledger.quarantined("db", { state: "open" }))[0];
-    const accepted = await runCli(["quarantine", "accept", String(other?.id), "--note", "the older one", "--to", place.url]);
+    const accepted = await runCli([
+      "quarantine",
+      "accept",
+      String(other?.id),
+      "--note",
+      "the older one",
+      "--to",
+      place.url,
+    ]);
     expect(accepted.code).toBe(0);
     expect(await place.target.ledger.quarantined("db", { state: "open" })).toEqual([]);
   });
