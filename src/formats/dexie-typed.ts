@@ -2,7 +2,8 @@
  * Rows with their marks: the way out. What is written revives, in dexie-export-import as in dexie-revive.ts, to the
  * same value. Three kinds of values have no type there, and are written as Dexie itself would write them, counted:
  * errors (as an object of their parts), arrays of 64-bit integers (as an object of their elements), and numbers with
- * more digits than a double (as their digits, which an importer rounds).
+ * more digits than a double (as their digits, which an importer rounds). One place has no path: a property with the
+ * empty name at the top of a row, whose marks would be those of the row itself.
  */
 import { toBase64, viewBytes, viewName } from "../collection/bytes.ts";
 import { errorParts } from "../collection/error-parts.ts";

@@ -42,14 +42,17 @@ function base64(payload: Value, type: string): Uint8Array {
   return fromBase64(text(payload, type)) ?? wrong(type);
 }
 
-/** Text with one byte in each character, as FileReader's binary strings are. */
+/**
+ * Text with one byte in each character, as FileReader's binary strings are. Read by a request with the charset
+ * x-user-defined, as the exporter also does, bytes from 0x80 on come as U+F780 and up.
+ */
 function binary(payload: Value, type: string): Uint8Array {
   const characters = text(payload, type);
   const bytes = new Uint8Array(characters.length);
   for (let index = 0; index < characters.length; index++) {
     const code = characters.charCodeAt(index);
-    if (code > 0xff) wrong(type);
-    bytes[index] = code;
+    if (code > 0xff && (code < 0xf780 || code > 0xf7ff)) wrong(type);
+    bytes[index] = code & 0xff;
   }
   return bytes;
 }

@@ -36,7 +36,7 @@ function rows(): object[] {
       ]),
       set: new Set<unknown>(["x", 2, new Date(7)]),
     },
-    { id: "objects", regexp: /a+b/gi, number: Object(5), text: Object("t"), flag: Object(false) },
+    { id: "objects", regexp: /a+b/gi, number: Object(5), text: Object("t"), flag: Object(true) },
     {
       id: "files",
       blob: new Blob([new Uint8Array([0, 255, 128])], { type: "image/png" }),
@@ -47,7 +47,7 @@ function rows(): object[] {
       id: "names",
       "a.b": 1,
       "a~1b": new Date(1),
-      "": undefined,
+      "": 1,
       $: 1,
       "#": "#x",
       incomplete_: true,

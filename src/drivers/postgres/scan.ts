@@ -109,6 +109,10 @@ async function* cursor(
   const done = database
     .transaction(
       async (sql) => {
+        // All rows are wanted, and tables just filled have no statistics: left to itself the planner would go for
+        // the first rows and look each one's sidecar row up by a scan over all of them.
+        await sql.query("set local cursor_tuple_fraction = 1");
+        await sql.query("set local enable_nestloop = off");
         for await (const rows of sql.cursor(query, parameters, size)) {
           if (!(await handover.give(rows))) return;
           if (signal?.aborted) throw new OutgrowError("INTERRUPTED");
