@@ -5,7 +5,8 @@
   const escapeName = (name) => name.replaceAll("~", "~0").replaceAll(".", "~1");
   const base64 = (bytes) => {
     let text = "";
-    for (let at = 0; at < bytes.length; at += 0x6000) text += String.fromCharCode(...bytes.subarray(at, at + 0x6000));
+    for (let at = 0; at < bytes.length; at += 0x6000)
+      text += String.fromCharCode(...bytes.subarray(at, at + 0x6000));
     return btoa(text);
   };
   const kindOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
@@ -17,7 +18,8 @@
       types[path] = type;
       return plain;
     };
-    const inner = (name, child) => encode(child, path === "" ? escapeName(name) : `${path}.${escapeName(name)}`, types, bytesOf);
+    const inner = (name, child) =>
+      encode(child, path === "" ? escapeName(name) : `${path}.${escapeName(name)}`, types, bytesOf);
     if (value === undefined) return mark("undef", 0);
     if (typeof value === "bigint") return mark("bigint", String(value));
     if (typeof value === "number") {
@@ -29,7 +31,8 @@
     const kind = kindOf(value);
     const list = (entries) => entries.map((entry, index) => inner(String(index), entry));
     if (Array.isArray(value)) return list(value);
-    if (kind === "Date") return mark("date", Number.isNaN(value.getTime()) ? "NaN" : value.getTime());
+    if (kind === "Date")
+      return mark("date", Number.isNaN(value.getTime()) ? "NaN" : value.getTime());
     if (kind === "RegExp") return mark("regexp", { source: value.source, flags: value.flags });
     if (kind === "Map") return mark("map", list([...value].map((pair) => pair)));
     if (kind === "Set") return mark("set", list([...value]));
@@ -37,19 +40,39 @@
     if (ArrayBuffer.isView(value)) {
       const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
       types[path === "" ? "buffer" : `${path}.buffer`] = "arraybuffer";
-      if (kind === "DataView") return mark("dataview", { encoded: base64(bytes), byteOffset: 0, byteLength: bytes.length });
-      return mark(`${kind.toLowerCase()}2`, { buffer: base64(bytes), byteOffset: 0, length: value.length });
+      if (kind === "DataView")
+        return mark("dataview", {
+          encoded: base64(bytes),
+          byteOffset: 0,
+          byteLength: bytes.length,
+        });
+      return mark(`${kind.toLowerCase()}2`, {
+        buffer: base64(bytes),
+        byteOffset: 0,
+        length: value.length,
+      });
     }
     if (kind === "File") {
       let stringContents = "";
       for (const byte of bytesOf.get(value)) stringContents += String.fromCharCode(byte);
-      return mark("file", { type: value.type, stringContents, name: value.name, lastModified: value.lastModified });
+      return mark("file", {
+        type: value.type,
+        stringContents,
+        name: value.name,
+        lastModified: value.lastModified,
+      });
     }
-    if (kind === "Blob") return mark("blob2", { type: value.type, data: base64(bytesOf.get(value)) });
+    if (kind === "Blob")
+      return mark("blob2", { type: value.type, data: base64(bytesOf.get(value)) });
     if (kind === "Object") {
       const plain = {};
       for (const name of Object.keys(value)) {
-        Object.defineProperty(plain, name, { value: inner(name, value[name]), enumerable: true, configurable: true, writable: true });
+        Object.defineProperty(plain, name, {
+          value: inner(name, value[name]),
+          enumerable: true,
+          configurable: true,
+          writable: true,
+        });
       }
       return plain;
     }
@@ -61,9 +84,12 @@
     if (typeof value !== "object" || value === null || seen.has(value)) return;
     seen.add(value);
     if (value instanceof Blob) found.push(value);
-    else if (value instanceof Map) for (const pair of value) for (const part of pair) findBlobs(part, found, seen);
-    else if (value instanceof Set || Array.isArray(value)) for (const part of value) findBlobs(part, found, seen);
-    else if (kindOf(value) === "Object") for (const part of Object.values(value)) findBlobs(part, found, seen);
+    else if (value instanceof Map)
+      for (const pair of value) for (const part of pair) findBlobs(part, found, seen);
+    else if (value instanceof Set || Array.isArray(value))
+      for (const part of value) findBlobs(part, found, seen);
+    else if (kindOf(value) === "Object")
+      for (const part of Object.values(value)) findBlobs(part, found, seen);
   };
 
   const encodeRow = async (row) => {
@@ -73,9 +99,14 @@
     for (const blob of blobs) bytesOf.set(blob, new Uint8Array(await blob.arrayBuffer()));
     const types = {};
     const plain = encode(row, "", types, bytesOf);
-    if (Object.keys(types).length === 0 && !(kindOf(plain) === "Object" && Object.hasOwn(plain, "$types"))) return plain;
+    if (
+      Object.keys(types).length === 0 &&
+      !(kindOf(plain) === "Object" && Object.hasOwn(plain, "$types"))
+    )
+      return plain;
     if (Object.keys(types).length === 0) return { $: plain, $types: true };
-    if (kindOf(plain) === "Object" && types[""] === undefined && !Object.hasOwn(plain, "$types")) return { ...plain, $types: types };
+    if (kindOf(plain) === "Object" && types[""] === undefined && !Object.hasOwn(plain, "$types"))
+      return { ...plain, $types: types };
     return { $: plain, $types: { $: types } };
   };
 
@@ -86,10 +117,14 @@
     });
 
   const schemaOf = (store) => {
-    const path = Array.isArray(store.keyPath) ? `[${store.keyPath.join("+")}]` : (store.keyPath ?? "");
+    const path = Array.isArray(store.keyPath)
+      ? `[${store.keyPath.join("+")}]`
+      : (store.keyPath ?? "");
     const indexes = [...store.indexNames].map((name) => {
       const index = store.index(name);
-      const indexPath = Array.isArray(index.keyPath) ? `[${index.keyPath.join("+")}]` : index.keyPath;
+      const indexPath = Array.isArray(index.keyPath)
+        ? `[${index.keyPath.join("+")}]`
+        : index.keyPath;
       return `${index.unique ? "&" : ""}${index.multiEntry ? "*" : ""}${indexPath}`;
     });
     return [`${store.autoIncrement ? "++" : ""}${path}`, ...indexes].join(",");
@@ -104,26 +139,39 @@
       const transaction = database.transaction(names, "readonly");
       const reads = names.map((storeName) => {
         const store = transaction.objectStore(storeName);
-        return { storeName, inbound: store.keyPath !== null, schema: schemaOf(store), keys: done(store.getAllKeys()), values: done(store.getAll()) };
+        return {
+          storeName,
+          inbound: store.keyPath !== null,
+          schema: schemaOf(store),
+          keys: done(store.getAllKeys()),
+          values: done(store.getAll()),
+        };
       });
       for (const { storeName, inbound, schema, keys, values } of reads) {
         const allKeys = await keys;
         const allValues = await values;
         tables.push({ name: storeName, schema, rowCount: allValues.length });
         const rows = [];
-        for (const [index, value] of allValues.entries()) rows.push(await encodeRow(inbound ? value : [allKeys[index], value]));
+        for (const [index, value] of allValues.entries())
+          rows.push(await encodeRow(inbound ? value : [allKeys[index], value]));
         data.push({ tableName: storeName, inbound, rows });
       }
     }
     // Dexie multiplies its version numbers by ten for the browser.
     const databaseVersion = database.version / 10;
     database.close();
-    return { formatName: "dexie", formatVersion: 1, data: { databaseName: name, databaseVersion, tables, data } };
+    return {
+      formatName: "dexie",
+      formatVersion: 1,
+      data: { databaseName: name, databaseVersion, tables, data },
+    };
   };
 
   const save = (name, value) => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([JSON.stringify(value)], { type: "application/json" }));
+    link.href = URL.createObjectURL(
+      new Blob([JSON.stringify(value)], { type: "application/json" }),
+    );
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
@@ -132,9 +180,18 @@
   const entries = {};
   for (let index = 0; index < localStorage.length; index++) {
     const key = localStorage.key(index);
-    Object.defineProperty(entries, key, { value: localStorage.getItem(key), enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(entries, key, {
+      value: localStorage.getItem(key),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   }
   if (Object.keys(entries).length > 0) save("localstorage.json", entries);
-  for (const { name } of await indexedDB.databases()) save(`${name}.dexie.json`, await dumpDatabase(name));
-  if (lost.length > 0) console.warn(`These kinds of values have no form in a file and were left out: ${[...new Set(lost)].join(", ")}`);
+  for (const { name } of await indexedDB.databases())
+    save(`${name}.dexie.json`, await dumpDatabase(name));
+  if (lost.length > 0)
+    console.warn(
+      `These kinds of values have no form in a file and were left out: ${[...new Set(lost)].join(", ")}`,
+    );
 })();

@@ -5,7 +5,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { OutgrowError } from "../errors.ts";
 import { displayKey, encodeKey, type Key } from "./key.ts";
-import { LIMITS, type ObjectValue, type Value } from "./value.ts";
+import { LIMITS, type ObjectValue } from "./value.ts";
 
 export interface CollectionDefinition<S extends StandardSchemaV1> {
   readonly schema: S;
@@ -89,15 +89,4 @@ function safeKey(key: () => string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The value at a path of names inside a record, or `undefined`. Only own properties are followed. */
-export function valueAt(record: Value, path: readonly string[]): Value {
-  let value: Value = record;
-  for (const name of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name))
-      return undefined;
-    value = (value as ObjectValue)[name];
-  }
-  return value;
 }

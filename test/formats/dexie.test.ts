@@ -31,7 +31,7 @@ const TYPED = VALUES.filter(
 );
 
 describe("marks of types", () => {
-  it("input c-65, c-75 to c-83: every type comes back as what it was", () => {
+  it("input c-24, c-26, c-49, c-50, c-65, c-75 to c-83: every type comes back as what it was", () => {
     for (const [name, value] of TYPED) {
       for (const row of [value, { id: 1, nested: [{ value }] }]) {
         const text = new TypedWriter().inbound(row as Value, undefined);
@@ -141,7 +141,7 @@ describe("files", () => {
     );
   });
 
-  it("input c-83: outbound rows with keys of every kind", async () => {
+  it("input c-83, c-84: outbound rows with keys of every kind, and rows without an indexed property", async () => {
     const rows = [
       '["k",{"a":1}]',
       "[2,5]",

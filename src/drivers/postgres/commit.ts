@@ -28,8 +28,10 @@ const COLLISIONS = 3;
 export interface CommitCollection {
   readonly id: number;
   readonly compiled: CompiledLayout;
-  /** Whether the run found the table empty and COPY may write to it: rows may be copied straight in. */
+  /** Whether the run found the table empty: rows may be copied straight in. */
   readonly loading: boolean;
+  /** Row security applies to whoever writes, under which Postgres refuses COPY. */
+  readonly secured: boolean;
   /** Commits of this process that met a key of theirs in the table. */
   collisions: number;
 }
@@ -148,7 +150,7 @@ function encodePart(
 ): Part {
   const collection = context.collections.get(name);
   if (collection === undefined) throw new OutgrowError("MOVE_UNKNOWN", { collection: name });
-  const { compiled, loading, collisions } = collection;
+  const { compiled, loading, secured, collisions } = collection;
   const spilled = new Map<number, (readonly [string, string])[]>();
   let at = 0;
   const spill = (column: string, code: string): void => {
@@ -164,7 +166,7 @@ function encodePart(
     present &&= state === "present";
     at++;
   }
-  const mayLoad = loading && present && collisions < COLLISIONS;
+  const mayLoad = loading && !secured && present && collisions < COLLISIONS;
   return { name, collection, tenant, records, rows: rows[0] ?? [], spilled, mayLoad };
 }
 
@@ -192,6 +194,7 @@ async function writePart(sql: SqlTransaction, move: OpenMove, part: Part): Promi
     collection: collection.id,
     tenant,
     table,
+    secured: collection.secured,
     records,
     rows,
   });

@@ -15,8 +15,8 @@ import type {
 import type { SqlDatabase, SqlResult, SqlTransaction } from "./database.ts";
 import { acquireLease, LEASE_MS, releaseLease, renewLease } from "./lease.ts";
 import { ensureLedger, hasLedger } from "./ledger-schema.ts";
-import { isStorable, qualified, quote } from "./quote.ts";
-import { createTables } from "./tables.ts";
+import { isStorable, quote } from "./quote.ts";
+import { analyzeTables, createTables } from "./tables.ts";
 import { dropMove, pruneMove } from "./undo.ts";
 
 type Row = SqlResult["rows"][number];
@@ -163,15 +163,7 @@ export class PostgresLedger implements Ledger {
       [name, phase],
     );
     if (count !== 1) throw new OutgrowError("FENCED", { detail: name });
-    if (phase === "copied") await this.#analyze(await this.#known(name));
-  }
-
-  /** A server does this by itself, but later; the embedded database never does. */
-  async #analyze({ schema, collections }: Move): Promise<void> {
-    const tables = collections.flatMap(({ layout }) =>
-      layout.tables.map((table) => qualified(schema, table.name)),
-    );
-    await this.#database.query(`analyze outgrow.record, ${tables.join(", ")}`);
+    if (phase === "copied") await analyzeTables(this.#database, await this.#known(name));
   }
 
   async checkpoints(name: string): Promise<readonly CheckpointEntry[]> {

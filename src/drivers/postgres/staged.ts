@@ -14,16 +14,18 @@ import type { CompiledTable } from "../../layout/compile.ts";
 import type { SqlValue } from "../../layout/layout.ts";
 import type { RecordWrite } from "../../store/driver.ts";
 import { copyBinary } from "./copy-binary.ts";
-import type { SqlTransaction } from "./database.ts";
+import type { SqlResult, SqlTransaction } from "./database.ts";
 import { qualified, quote } from "./quote.ts";
 import { expectCount, SIDECAR, sidecarRows } from "./sidecar.ts";
-import { columnList, keysEqual } from "./tables.ts";
+import { columnList } from "./tables.ts";
 
 export interface StagedWrite {
   readonly schema: string;
   readonly collection: number;
   readonly tenant: string;
   readonly table: CompiledTable;
+  /** Row security applies to whoever writes: COPY is refused, rows are inserted from a temporary table. */
+  readonly secured: boolean;
   readonly records: readonly RecordWrite[];
   /** One row of the table per record. */
   readonly rows: readonly SqlValue[][];
@@ -49,74 +51,83 @@ interface Stage {
   readonly write: StagedWrite;
   /** The app's table. */
   readonly place: string;
-  /** The temporary tables: what the sidecar would say, the app's rows, and the verdicts. */
+  /** Temporary: what the sidecar would say, with the key's own cells; and the verdicts. */
   readonly staged: string;
-  readonly rows: string;
   readonly judged: string;
-  /** The column of `rows` that numbers them; no column of the app's table has this name. */
-  readonly seq: string;
 }
 
-type Verdict = Loss | "new" | "replace" | "same";
-
-/** How many records got each verdict, by what their key was before and what it is to become. */
-type Tally = (counts: (verdict: Verdict, was: string, state: string) => boolean) => number;
+/** Where each record of the batch ended, by its place. */
+interface Verdicts {
+  readonly lost: ReadonlyMap<number, Loss>;
+  /** Rows to add, and rows to put in the place of what the key has now. */
+  readonly added: readonly number[];
+  readonly replaced: readonly number[];
+  /** Keys that were present and are deleted, or in conflict, from now on. */
+  readonly deleted: number;
+  readonly conflicting: number;
+  /** Sidecar rows to write. */
+  readonly known: number;
+}
 
 export async function writeStaged(sql: SqlTransaction, write: StagedWrite): Promise<Judged> {
-  const names = new Set(write.table.columns.map(({ name }) => name));
-  let seq = "outgrow_seq";
-  while (names.has(seq)) seq += "_";
   const stage: Stage = {
     sql,
     write,
     place: qualified(write.schema, write.table.name),
     staged: `outgrow_staged_${write.collection}`,
-    rows: `outgrow_rows_${write.collection}`,
     judged: `outgrow_judged_${write.collection}`,
-    seq: quote(seq),
   };
   await fill(stage);
   await failpoint("commit.staged");
-  const tally = await judge(stage);
+  const verdicts = await judge(stage);
   await failpoint("commit.judged");
-  const lost = await lostRecords(stage);
-  const displaced = await takeOut(stage, tally);
-  await writeRows(stage, tally);
-  await writeSidecar(stage, tally);
-  return { lost, displaced };
+  const displaced = await takeOut(stage, verdicts);
+  await addRows(stage, verdicts.added);
+  await replaceRows(stage, verdicts.replaced);
+  await writeSidecar(stage, verdicts.known);
+  return { lost: verdicts.lost, displaced };
 }
 
-async function fill({ sql, write, place, staged, rows, seq }: Stage): Promise<void> {
-  // `rows` has the columns of the app's table with its types and collations, whatever they are by now.
+/** The key's columns in the app's table, each with the name of its cell in the staged batch. */
+function keyCells(table: CompiledTable): (readonly [column: string, cell: string])[] {
+  return columnList(table)
+    .slice(0, table.keyWidth)
+    .map((column, index) => [column, `cell_${index}`] as const);
+}
+
+/** `t` is the app's table, `s` the staged batch. */
+const sameKey = (table: CompiledTable): string =>
+  keyCells(table)
+    .map(([column, cell]) => `t.${column} = s.${cell}`)
+    .join(" and ");
+
+async function fill({ sql, write, place, staged }: Stage): Promise<void> {
+  const { table, records } = write;
+  const cells = keyCells(table);
+  // The key's columns with the app's types and collations, whatever they are by now.
+  const columns = cells.map(([column, cell]) => `t.${column} as ${cell}`);
   await sql.query(
-    `create temporary table ${staged} (seq integer primary key, like outgrow.record) on commit drop;
-     create temporary table ${rows} on commit drop as
-       select 0 as ${seq}, ${columnList(write.table).join(", ")} from ${place} limit 0`,
+    `create temporary table ${staged} on commit drop as
+     select 0 as seq, r.*, ${columns.join(", ")} from outgrow.record r, ${place} t limit 0`,
   );
-  const numbered = <T>(cells: readonly (readonly T[])[]): (number | T)[][] =>
-    cells.map((row, index) => [index, ...row]);
-  const known = await sql.copyIn(
+  const keyTypes = table.columns.slice(0, table.keyWidth).map(({ type }) => type);
+  const sidecar = sidecarRows(write.collection, write.tenant, records);
+  const stored = await sql.copyIn(
     staged,
-    ["seq", ...SIDECAR.map(([name]) => quote(name))],
+    ["seq", ...SIDECAR.map(([name]) => quote(name)), ...cells.map(([, cell]) => cell)],
     copyBinary(
-      ["integer", ...SIDECAR.map(([, type]) => type)],
-      numbered(sidecarRows(write.collection, write.tenant, write.records)),
+      ["integer", ...SIDECAR.map(([, type]) => type), ...keyTypes],
+      sidecar.map((row, seq) => [seq, ...row, ...(write.rows[seq] ?? []).slice(0, table.keyWidth)]),
     ),
   );
-  const stored = await sql.copyIn(
-    rows,
-    [seq, ...columnList(write.table)],
-    copyBinary(["integer", ...write.table.columns.map(({ type }) => type)], numbered(write.rows)),
-  );
-  expectCount(known, write.records.length, "the staged sidecar");
-  expectCount(stored, write.records.length, "the staged rows");
+  expectCount(stored, records.length, "the staged batch");
 }
 
 /**
  * Looks every key up by its index, one by one: `lateral … limit 1` leaves the planner no other way. It knows
  * little of tables that were filled a moment ago, and its guesses then cost a scan of all of them per batch.
  */
-async function judge({ sql, write, place, staged, rows, judged, seq }: Stage): Promise<Tally> {
+async function judge({ sql, write, place, staged, judged }: Stage): Promise<Verdicts> {
   await sql.query(
     `create temporary table ${judged} on commit drop as
      select s.seq, s.key, s.state, coalesce(r.state, 'none') as was, r.position,
@@ -134,49 +145,50 @@ async function judge({ sql, write, place, staged, rows, judged, seq }: Stage): P
          when r.state = s.state and r.digest is not distinct from s.digest then 'duplicate'
          else 'conflict'
        end as verdict
-     from ${staged} s join ${rows} n on n.${seq} = s.seq
+     from ${staged} s
      left join lateral (select * from outgrow.record o
        where o.collection = $1 and o.tenant = $2 and o.key = s.key limit 1) r on true
      left join lateral (select true as found from ${place} t
-       where ${keysEqual(write.table, "t", "n")} limit 1) t on true`,
+       where ${sameKey(write.table)} limit 1) t on true`,
     [String(write.collection), write.tenant],
   );
-  const { rows: groups } = await sql.query(
-    `select verdict, was, state, count(*) from ${judged} group by 1, 2, 3`,
-  );
-  const tally: Tally = (counts) =>
-    groups
-      .filter(([verdict, was, state]) => counts(verdict as Verdict, was ?? "", state ?? ""))
-      .reduce((sum, [, , , number]) => sum + Number(number), 0);
-  expectCount(
-    tally(() => true),
-    write.records.length,
-    "the judged records",
-  );
-  return tally;
+  const { rows } = await sql.query(`select seq, verdict, was, state from ${judged} order by seq`);
+  expectCount(rows.length, write.records.length, "the judged batch");
+  return sorted(rows);
 }
 
-async function lostRecords({ sql, judged }: Stage): Promise<Map<number, Loss>> {
-  const { rows } = await sql.query(
-    `select seq, verdict from ${judged}
-     where verdict in ('duplicate', 'stale', 'conflict', 'foreign') order by seq`,
-  );
-  return new Map(rows.map(([seq, verdict]) => [Number(seq), verdict as Loss]));
+function sorted(rows: SqlResult["rows"]): Verdicts {
+  const lost = new Map<number, Loss>();
+  const added: number[] = [];
+  const replaced: number[] = [];
+  const counts = { deleted: 0, conflicting: 0, known: 0 };
+  for (const [number, verdict, was, state] of rows) {
+    const seq = Number(number);
+    if (verdict === "new" || verdict === "replace" || verdict === "same") {
+      counts.known++;
+      if (verdict === "same") continue;
+      const there = was === "present";
+      if (state === "present") (there ? replaced : added).push(seq);
+      else if (there) counts.deleted++;
+    } else {
+      lost.set(seq, verdict as Loss);
+      if (verdict === "conflict") counts.known++;
+      if (verdict === "conflict" && was === "present") counts.conflicting++;
+    }
+  }
+  return { lost, added, replaced, ...counts };
 }
 
 /** Takes out the rows of deleted keys and of keys in conflict; returns those that belong in quarantine. */
-async function takeOut(stage: Stage, tally: Tally): Promise<Judged["displaced"]> {
-  const { sql, write, place, rows, judged, seq } = stage;
+async function takeOut(stage: Stage, verdicts: Verdicts): Promise<Judged["displaced"]> {
+  const { sql, write, place, staged, judged } = stage;
   const remove = (which: string): string =>
-    `delete from ${place} t using ${rows} n, ${judged} j
-     where n.${seq} = j.seq and ${keysEqual(write.table, "t", "n")} and j.was = 'present' and ${which}`;
-  const deleted = tally(
-    (verdict, was, state) => verdict === "replace" && was === "present" && state === "deleted",
-  );
-  if (deleted > 0) {
+    `delete from ${place} t using ${staged} s, ${judged} j
+     where s.seq = j.seq and ${sameKey(write.table)} and j.was = 'present' and ${which}`;
+  if (verdicts.deleted > 0) {
     await sql.query(remove("j.verdict = 'replace' and j.state = 'deleted'"));
   }
-  if (tally((verdict, was) => verdict === "conflict" && was === "present") === 0) return [];
+  if (verdicts.conflicting === 0) return [];
   const { rows: gone } = await sql.query(
     `${remove("j.verdict = 'conflict'")}
      returning j.key, j.position, j.same_revision, ${columnList(write.table, "t").join(", ")}`,
@@ -190,44 +202,56 @@ async function takeOut(stage: Stage, tally: Tally): Promise<Judged["displaced"]>
     }));
 }
 
-async function writeRows(stage: Stage, tally: Tally): Promise<void> {
-  const { sql, write, place, rows, judged, seq } = stage;
-  const names = columnList(write.table);
-  const insert = (which: string): string =>
-    `insert into ${place} (${names.join(", ")})
-     select ${columnList(write.table, "n").join(", ")}
-     from ${rows} n join ${judged} j on j.seq = n.${seq}
-     where j.state = 'present' and ${which}`;
-  const added = tally(
-    (verdict, was, state) =>
-      state === "present" && (verdict === "new" || (verdict === "replace" && was !== "present")),
-  );
-  if (added > 0) {
-    // Without `on conflict`: a row that appeared since the judgement is somebody's, and is not overwritten.
-    const { count } = await sql.query(
-      insert("(verdict = 'new' or (verdict = 'replace' and was <> 'present'))"),
-    );
-    expectCount(count, added, write.table.name);
-  }
-  const replaced = tally(
-    (verdict, was, state) => state === "present" && verdict === "replace" && was === "present",
-  );
-  if (replaced > 0) {
-    // An update rather than delete and insert: what refers to the row goes on doing so.
-    const keys = names.slice(0, write.table.keyWidth).join(", ");
-    const changes = names.slice(write.table.keyWidth).map((name) => `${name} = excluded.${name}`);
-    const { count } = await sql.query(
-      `${insert("verdict = 'replace' and was = 'present'")}
-       on conflict (${keys}) do update set ${changes.join(", ")}`,
-    );
-    expectCount(count, replaced, write.table.name);
-  }
+/** Without `on conflict`: a row that appeared since the judgement is somebody's, and is not overwritten. */
+async function addRows(stage: Stage, seqs: readonly number[]): Promise<void> {
+  if (seqs.length === 0) return;
+  const { write, place } = stage;
+  const count = write.secured
+    ? await insertRows(stage, "outgrow_added", seqs, "")
+    : await copyRows(stage, place, seqs);
+  expectCount(count, seqs.length, write.table.name);
 }
 
-async function writeSidecar({ sql, staged, judged }: Stage, tally: Tally): Promise<void> {
-  const known = ["new", "replace", "same", "conflict"];
-  const wanted = tally((verdict) => known.includes(verdict));
-  if (wanted === 0) return;
+/** An update rather than delete and insert: what refers to the row goes on doing so. */
+async function replaceRows(stage: Stage, seqs: readonly number[]): Promise<void> {
+  if (seqs.length === 0) return;
+  const { table } = stage.write;
+  const names = columnList(table);
+  const changes = names.slice(table.keyWidth).map((name) => `${name} = excluded.${name}`);
+  const keys = names.slice(0, table.keyWidth).join(", ");
+  const update = `on conflict (${keys}) do update set ${changes.join(", ")}`;
+  const count = await insertRows(stage, "outgrow_replaced", seqs, update);
+  expectCount(count, seqs.length, table.name);
+}
+
+function copyRows({ sql, write }: Stage, into: string, seqs: readonly number[]): Promise<number> {
+  const { table } = write;
+  const rows = seqs.map((seq) => write.rows[seq] as SqlValue[]);
+  const types = table.columns.map(({ type }) => type);
+  return sql.copyIn(into, columnList(table), copyBinary(types, rows));
+}
+
+async function insertRows(
+  stage: Stage,
+  name: string,
+  seqs: readonly number[],
+  onConflict: string,
+): Promise<number> {
+  const { sql, write, place } = stage;
+  const columns = columnList(write.table).join(", ");
+  const temporary = `${name}_${write.collection}`;
+  await sql.query(
+    `create temporary table ${temporary} on commit drop as select ${columns} from ${place} limit 0`,
+  );
+  expectCount(await copyRows(stage, temporary, seqs), seqs.length, "the staged rows");
+  const { count } = await sql.query(
+    `insert into ${place} (${columns}) select ${columns} from ${temporary} ${onConflict}`,
+  );
+  return count;
+}
+
+async function writeSidecar({ sql, staged, judged }: Stage, known: number): Promise<void> {
+  if (known === 0) return;
   const { count } = await sql.query(
     `insert into outgrow.record as r (collection, tenant, key, revision, digest, state, position, form)
      select s.collection, s.tenant, s.key, s.revision,
@@ -238,5 +262,5 @@ async function writeSidecar({ sql, staged, judged }: Stage, tally: Tally): Promi
      on conflict (collection, tenant, key) do update set revision = excluded.revision,
        digest = excluded.digest, state = excluded.state, position = excluded.position, form = excluded.form`,
   );
-  expectCount(count, wanted, "outgrow.record");
+  expectCount(count, known, "outgrow.record");
 }

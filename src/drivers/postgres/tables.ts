@@ -2,7 +2,8 @@
 import { OutgrowError } from "../../errors.ts";
 import { type CompiledTable, compileLayout } from "../../layout/compile.ts";
 import type { KeyColumn, Layout } from "../../layout/layout.ts";
-import type { SqlTransaction } from "./database.ts";
+import type { Move } from "../../store/ledger.ts";
+import type { SqlDatabase, SqlTransaction } from "./database.ts";
 import { qualified, quote, textArray } from "./quote.ts";
 
 /** The statement that makes a layout's table. Text keys compare as bytes do, in every database alike. */
@@ -72,10 +73,12 @@ export function columnList(table: CompiledTable, alias?: string): string[] {
   return table.columns.map(({ name }) => `${prefix}${quote(name)}`);
 }
 
-/** `a.k = b.k and …` over the primary key's columns. */
-export function keysEqual(table: CompiledTable, left: string, right: string): string {
-  return table.columns
-    .slice(0, table.keyWidth)
-    .map(({ name }) => `${left}.${quote(name)} = ${right}.${quote(name)}`)
-    .join(" and ");
+/** What a server does by itself, but later, and what the embedded database never does. */
+export async function analyzeTables(
+  database: Pick<SqlDatabase, "query">,
+  { schema, collections }: Pick<Move, "schema" | "collections">,
+): Promise<void> {
+  const names = collections.flatMap(({ layout }) => layout.tables.map(({ name }) => name));
+  const tables = names.map((name) => qualified(schema, name));
+  await database.query(`analyze ${["outgrow.record", ...tables].join(", ")}`);
 }

@@ -74,7 +74,8 @@ async function collectionsOf(
     collections.set(name as string, {
       id: Number(id),
       compiled,
-      loading: loading === "t" && secured[0]?.[0] === "f",
+      loading: loading === "t",
+      secured: secured[0]?.[0] === "t",
       collisions: 0,
     });
   }

@@ -18,6 +18,8 @@ export function pruneMove(database: SqlDatabase, move: Move): Promise<number> {
     await sql.query("select run from outgrow.move where id = $1 for no key update", [
       String(move.id),
     ]);
+    // Tables just filled have no statistics: the planner would compare all rows with all.
+    await sql.query("set local enable_nestloop = off");
     let pruned = 0;
     for (const { layout } of move.collections) pruned += await pruneCollection(sql, move, layout);
     return pruned;
