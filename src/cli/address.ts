@@ -10,7 +10,8 @@ import { OutgrowError } from "../errors.ts";
 export async function targetAddress(named: string | undefined): Promise<string> {
   if (named?.startsWith("@")) return fromFile(named.slice(1));
   if (named !== undefined) return named;
-  const { env } = process;
+  // A variable that is set to nothing is a variable that somebody unset.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([, text]) => text !== ""));
   const direct =
     env["DIRECT_URL"] ??
     env["DIRECT_DATABASE_URL"] ??

@@ -60,7 +60,7 @@ export interface TableLayout {
   /** Unquoted SQL name; the schema is the move's. */
   readonly name: string;
   /** Set when rows carry their tenant; it then leads the primary key. */
-  readonly tenantColumn: string | undefined;
+  readonly tenantColumn?: string | undefined;
   readonly key: KeyColumn;
   readonly columns: readonly Column[];
   /** The json column for what no column holds. */
