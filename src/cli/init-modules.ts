@@ -158,7 +158,7 @@ import { ${imports} } from "./collections.js";
 let opened: Promise<Store> | undefined;
 
 function store(): Promise<Store> {
-  opened ??= openTarget(process.env["DATABASE_URL"] ?? "pglite:.outgrow/data").then((target) =>
+  opened ??= openTarget(process.env["DATABASE_URL"] || "pglite:.outgrow/data").then((target) =>
     openStore(target, { move: ${JSON.stringify(inspection.name)} }),
   );
   return opened;
