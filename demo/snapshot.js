@@ -39,13 +39,13 @@
     if (kind === "ArrayBuffer") return mark("arraybuffer", base64(new Uint8Array(value)));
     if (ArrayBuffer.isView(value)) {
       const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
-      types[path === "" ? "buffer" : `${path}.buffer`] = "arraybuffer";
       if (kind === "DataView")
         return mark("dataview", {
           encoded: base64(bytes),
           byteOffset: 0,
           byteLength: bytes.length,
         });
+      types[path === "" ? "buffer" : `${path}.buffer`] = "arraybuffer";
       return mark(`${kind.toLowerCase()}2`, {
         buffer: base64(bytes),
         byteOffset: 0,

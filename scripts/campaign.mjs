@@ -6,7 +6,15 @@ const seed = process.env.SEED ?? String(Math.floor(Math.random() * 2 ** 31));
 console.log(`SEED=${seed}`);
 for (const command of [
   ["npm", "run", "--silent", "build"],
-  ["npx", "vitest", "run", "--testTimeout=3600000", ...(process.argv.length > 2 ? process.argv.slice(2) : ["test/collection", "test/layout", "test/formats", "test/drivers", "test/transfer"])],
+  [
+    "npx",
+    "vitest",
+    "run",
+    "--testTimeout=3600000",
+    ...(process.argv.length > 2
+      ? process.argv.slice(2)
+      : ["test/collection", "test/layout", "test/formats", "test/drivers", "test/transfer"]),
+  ],
 ]) {
   const [program, ...words] = command;
   const { status } = spawnSync(program, words, {

@@ -127,7 +127,14 @@ check("what `outgrow init` writes has types and runs", () => {
     'import { getUser, saveUser } from "./storage.js";\nawait saveUser({ id: 3, email: "c@example.com" });\nconsole.log((await getUser(3))?.email, (await getUser(1))?.email);\nprocess.exit();\n',
   );
   const base = JSON.parse(readFileSync(join(project, "tsconfig.json"), "utf8"));
-  writeFileSync(join(project, "app", "tsconfig.json"), JSON.stringify({ ...base, compilerOptions: { ...base.compilerOptions, outDir: "out" }, files: ["use.ts", "outgrow.config.ts"] }));
+  writeFileSync(
+    join(project, "app", "tsconfig.json"),
+    JSON.stringify({
+      ...base,
+      compilerOptions: { ...base.compilerOptions, outDir: "out" },
+      files: ["use.ts", "outgrow.config.ts"],
+    }),
+  );
   sh(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", "app"]);
   const printed = sh(process.execPath, ["app/out/use.js"]);
   expect(printed.trim() === "c@example.com a@example.com", `it printed ${printed}`);

@@ -86,6 +86,16 @@ describe("the package", () => {
     expect(text("package-lock.json")).not.toContain('"resolved"');
   });
 
+  it("has every platform's binaries in its lockfile, or npm ci would refuse it", () => {
+    const { packages } = JSON.parse(text("package-lock.json")) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    const missing = Object.values(packages)
+      .flatMap(({ optionalDependencies }) => Object.keys(optionalDependencies ?? {}))
+      .filter((name) => packages[`node_modules/${name}`] === undefined);
+    expect(missing).toEqual([]);
+  });
+
   it("exports only what a build makes", () => {
     for (const target of Object.values(manifest.exports)) {
       const path = typeof target === "string" ? target : target.default;
