@@ -13,13 +13,19 @@
   const lost = [];
 
   // A value as JSON, with `types` told where JSON has no word. Blobs were read beforehand: see `bytesOf`.
-  const encode = (value, path, types, bytesOf) => {
+  const encode = (value, path, types, bytesOf, seen) => {
     const mark = (type, plain) => {
       types[path] = type;
       return plain;
     };
     const inner = (name, child) =>
-      encode(child, path === "" ? escapeName(name) : `${path}.${escapeName(name)}`, types, bytesOf);
+      encode(
+        child,
+        path === "" ? escapeName(name) : `${path}.${escapeName(name)}`,
+        types,
+        bytesOf,
+        seen,
+      );
     if (value === undefined) return mark("undef", 0);
     if (typeof value === "bigint") return mark("bigint", String(value));
     if (typeof value === "number") {
@@ -28,6 +34,9 @@
       return value === -Infinity ? mark("negativeInfinity", "-Infinity") : value;
     }
     if (typeof value !== "object" || value === null) return value;
+    // The same object in a second place, or inside itself.
+    if (seen.has(value)) return mark("#", `#${seen.get(value)}`);
+    seen.set(value, path);
     const kind = kindOf(value);
     const list = (entries) => entries.map((entry, index) => inner(String(index), entry));
     if (Array.isArray(value)) return list(value);
@@ -98,7 +107,7 @@
     const bytesOf = new Map();
     for (const blob of blobs) bytesOf.set(blob, new Uint8Array(await blob.arrayBuffer()));
     const types = {};
-    const plain = encode(row, "", types, bytesOf);
+    const plain = encode(row, "", types, bytesOf, new Map());
     if (
       Object.keys(types).length === 0 &&
       !(kindOf(plain) === "Object" && Object.hasOwn(plain, "$types"))
