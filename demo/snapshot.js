@@ -39,7 +39,17 @@
     seen.set(value, path);
     const kind = kindOf(value);
     const list = (entries) => entries.map((entry, index) => inner(String(index), entry));
-    if (Array.isArray(value)) return list(value);
+    if (Array.isArray(value)) {
+      return Array.from(value, (entry, index) => {
+        if (Object.hasOwn(value, index)) return inner(String(index), entry);
+        types[path === "" ? String(index) : `${path}.${index}`] = "sparseUndefined";
+        return 0;
+      });
+    }
+    if (kind === "Number" || kind === "String" || kind === "Boolean") {
+      return mark(`${kind}Object`, value.valueOf());
+    }
+    if (kind === "BigInt") return mark("bigintObject", String(value));
     if (kind === "Date")
       return mark("date", Number.isNaN(value.getTime()) ? "NaN" : value.getTime());
     if (kind === "RegExp") return mark("regexp", { source: value.source, flags: value.flags });
