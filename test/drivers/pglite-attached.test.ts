@@ -34,7 +34,7 @@ test("fault F05: an attached process has the whole database: values, COPY, curso
   expect((await db.query("select count(*) from t where who is null")).rows).toEqual([["1500"]]);
   await db[Symbol.asyncDispose]();
   expect(existsSync(`${directory}.lock`)).toBe(true);
-}, 20_000);
+}, 120_000);
 
 test("fault F05: an attached process killed inside a transaction is rolled back", async () => {
   const directory = copied("left");
@@ -53,7 +53,7 @@ test("fault F05: an attached process killed inside a transaction is rolled back"
   client.child.kill("SIGKILL");
   expect((await waiting).rows).toEqual([["0"]]);
   await db[Symbol.asyncDispose]();
-}, 20_000);
+}, 120_000);
 
 test("fault F05: a transaction that an attached process leaves alone is rolled back", async () => {
   const directory = copied("idle");
@@ -71,7 +71,7 @@ test("fault F05: a transaction that an attached process leaves alone is rolled b
   await client.ended;
   expect(client.lines).toEqual(["TIMEOUT", "then 0"]);
   await db[Symbol.asyncDispose]();
-}, 20_000);
+}, 120_000);
 
 test("fault F05: when the holder closes, the attached go on, one of them as the holder", async () => {
   const directory = copied("handed-over");
@@ -103,7 +103,7 @@ test("fault F05: when the holder closes, the attached go on, one of them as the 
     ["other", "300"],
   ]);
   await db[Symbol.asyncDispose]();
-}, 20_000);
+}, 120_000);
 
 test("fault F05: a holder that closes waits for the transaction of an attached process", async () => {
   const directory = copied("awaited");
@@ -126,7 +126,7 @@ test("fault F05: a holder that closes waits for the transaction of an attached p
   expect(await holder.ended).toBe(0);
   expect((await db.query("select count(*) from t")).rows).toEqual([["2"]]);
   await db[Symbol.asyncDispose]();
-}, 20_000);
+}, 120_000);
 
 test("fault F05: when the holder is killed, what was under way fails, what follows works", async () => {
   const directory = copied("orphaned");
@@ -143,7 +143,7 @@ test("fault F05: when the holder is killed, what was under way fails, what follo
   expect(await codeOf(underway)).toBe("TARGET_UNREACHABLE");
   expect((await db.query("select who from t")).rows).toEqual([["acknowledged"]]);
   await db[Symbol.asyncDispose]();
-}, 20_000);
+}, 120_000);
 
 test("fault F05: a holder that has to end its engine tells the attached, who go on", async () => {
   const directory = copied("ended");
@@ -154,7 +154,7 @@ test("fault F05: a holder that has to end its engine tells the attached, who go 
   expect(await codeOf(db.query(endless))).toBe("DATADIR_POISONED");
   expect((await db.query("select count(*) from t")).rows).toEqual([["0"]]);
   await db[Symbol.asyncDispose]();
-}, 20_000);
+}, 120_000);
 
 test("law W3: neither an open database nor an attached one keeps a process from ending", async () => {
   const directory = copied("forgotten");
@@ -166,4 +166,4 @@ test("law W3: neither an open database nor an attached one keeps a process from 
   await holder.ended;
   expect(await start(directory, query).ended).toBe(0);
   expect(await countOf(directory)).toBe("0");
-}, 20_000);
+}, 120_000);

@@ -37,7 +37,7 @@ export interface CliResult {
  */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   if (!existsSync(main)) throw new Error("dist/cli/main.js is missing: run npm run build first.");
-  const { cwd = project, env = {}, stdin = "", killAfterMs, deadlineMs = 50_000 } = options;
+  const { cwd = project, env = {}, stdin = "", killAfterMs, deadlineMs = 110_000 } = options;
   const inherited = INHERITED.map((name) => [name, process.env[name]]);
   const child = spawn(process.execPath, [main, ...args], {
     cwd,
