@@ -131,6 +131,11 @@ export class OutgrowError extends Error {
   }
 }
 
+/** @throws {OutgrowError} INTERRUPTED when the signal has fired. */
+export function throwIfInterrupted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new OutgrowError("INTERRUPTED", {}, { cause: signal.reason });
+}
+
 function sentence(code: ErrorCode, site: Site): string {
   const parts: string[] = [];
   if (site.file !== undefined) parts.push(`in ${site.file}`);

@@ -11,6 +11,15 @@ export function inspectCommand(sources: readonly string[], options: ReadingOptio
   });
 }
 
+/** Properties that have neither a column nor the key's. */
+function inRest(
+  { key }: Inspection["collections"][number]["layout"],
+  properties: Inspection["collections"][number]["properties"],
+): number {
+  const keyName = key.from === "property" && key.path.length === 1 ? key.path[0] : undefined;
+  return properties.filter(({ name, column }) => column === undefined && name !== keyName).length;
+}
+
 /** What was found, as a person reads it. */
 export function inspectionText(inspection: Inspection): string {
   const lines: string[] = [];
@@ -35,10 +44,11 @@ export function inspectionText(inspection: Inspection): string {
             ? "(its own)"
             : "(position)",
         String(layout.tables[0].columns.length),
-        String(properties.filter(({ column }) => column === undefined).length),
+        String(inRest(layout, properties)),
       ]),
     ),
   );
+  lines.push("", `A copy takes about ${bytes(inspection.estimatedBytes)} of the target's disk.`);
   if (inspection.findings.length > 0) {
     lines.push(
       "",

@@ -9,7 +9,7 @@
 
 import { NameTemplates } from "../collection/name-order.ts";
 import { dumpRevision } from "../collection/revision.ts";
-import { OutgrowError } from "../errors.ts";
+import { OutgrowError, throwIfInterrupted } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
 import { type CompiledLayout, compileLayout } from "../layout/compile.ts";
 import type { Target } from "../store/driver.ts";
@@ -186,7 +186,7 @@ async function copyFiles(
     const before = source.bytesBefore(file);
     const batches = lookBehind(ahead(source.read(file, from?.resume)));
     for await (const { batch, last } of batches) {
-      if (options.signal?.aborted) throw new OutgrowError("INTERRUPTED");
+      throwIfInterrupted(options.signal);
       await failpoint("copy.batch");
       const checkpoint = checkpointOf(batch, move.run, last);
       next = batch.batch + 1;

@@ -10,28 +10,26 @@ import type { Source } from "./source.ts";
  */
 const GROWTH = 2.5;
 
-export interface DiskEstimate {
-  readonly neededBytes: number;
-  /** `undefined` where the target's disk cannot be asked: a server elsewhere. */
-  readonly freeBytes: number | undefined;
+/** What a copy of a source of this size may take of the target's disk. */
+export function estimateBytes(sourceBytes: number): number {
+  return Math.ceil(sourceBytes * GROWTH);
 }
 
-/** Estimates the disk that a copy needs. Only an embedded target's disk can be looked at from here. */
-export async function estimateDisk(sourceBytes: number, target: Target): Promise<DiskEstimate> {
-  const neededBytes = Math.ceil(sourceBytes * GROWTH);
-  const directory = target.directory;
-  if (directory === undefined) return { neededBytes, freeBytes: undefined };
+/** Only an embedded target's disk can be looked at from here; `undefined` for a server elsewhere. */
+async function freeBytes({ directory }: Target): Promise<number | undefined> {
+  if (directory === undefined) return undefined;
   const { bavail, bsize } = await statfs(directory);
-  return { neededBytes, freeBytes: bavail * bsize };
+  return bavail * bsize;
 }
 
 /** @throws {OutgrowError} DISK_SPACE when the embedded database's disk is too small for this source. */
 export async function checkDisk(source: Source, target: Target): Promise<void> {
-  const { neededBytes, freeBytes } = await estimateDisk(source.bytes, target);
-  if (freeBytes !== undefined && freeBytes < neededBytes) {
+  const needed = estimateBytes(source.bytes);
+  const free = await freeBytes(target);
+  if (free !== undefined && free < needed) {
     const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
     throw new OutgrowError("DISK_SPACE", {
-      detail: `about ${gib(neededBytes)} are needed and ${gib(freeBytes)} are free`,
+      detail: `about ${gib(needed)} are needed and ${gib(free)} are free`,
     });
   }
 }

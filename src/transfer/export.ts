@@ -9,7 +9,7 @@ import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { decodeKey } from "../collection/key.ts";
 import { NameTemplates } from "../collection/name-order.ts";
-import { OutgrowError } from "../errors.ts";
+import { OutgrowError, throwIfInterrupted } from "../errors.ts";
 import type {
   ExportCollection,
   ExportRecord,
@@ -197,7 +197,7 @@ async function exportCollection(
         order: "position",
         signal: options.signal,
       })) {
-        if (options.signal?.aborted) throw new OutgrowError("INTERRUPTED");
+        throwIfInterrupted(options.signal);
         const records: ExportRecord[] = batch.map(({ key, value, exception }) => ({
           key: decodeKey(key),
           value,
@@ -244,7 +244,7 @@ async function writeFile(
   const failed = new Promise<never>((_, reject) => stream.once("error", reject));
   failed.catch(() => {}); // awaited below, together with what may fail first
   const sink: Sink = async (text) => {
-    signal?.throwIfAborted();
+    throwIfInterrupted(signal);
     if (!stream.write(text)) await Promise.race([once(stream, "drain"), failed]);
   };
   try {

@@ -3,10 +3,12 @@
  * is written. The same pass gives the layout that a copy would use.
  */
 
+import { throwIfInterrupted } from "../errors.ts";
 import { inferKey, inferLayout } from "../layout/infer.ts";
 import type { Column, KeyRule, Layout } from "../layout/layout.ts";
 import { NOTICES, type NoticeCode } from "../layout/notices.ts";
 import { CollectionProfile, type PropertyProfile } from "../layout/profile.ts";
+import { estimateBytes } from "./disk.ts";
 import { Meter } from "./progress.ts";
 import { openSurveyed, type Source, type SourceOptions } from "./source.ts";
 
@@ -51,6 +53,8 @@ export interface Inspection {
   }[];
   readonly collections: readonly InspectedCollection[];
   readonly findings: readonly Finding[];
+  /** What a copy may take of the target's disk, roughly: rows, indexes, ledger and log. */
+  readonly estimatedBytes: number;
 }
 
 export interface InspectOptions extends SourceOptions {
@@ -114,6 +118,7 @@ export async function inspectSource(source: Source, options: InspectOptions): Pr
     })),
     collections,
     findings,
+    estimatedBytes: estimateBytes(source.bytes),
   };
 }
 
@@ -132,7 +137,7 @@ async function observe(source: Source, options: InspectOptions): Promise<Map<str
   for (const file of source.files.keys()) {
     const before = source.bytesBefore(file);
     for await (const batch of source.read(file)) {
-      options.signal?.throwIfAborted();
+      throwIfInterrupted(options.signal);
       const { profile, unreadable } = observed.get(batch.collection) ?? {};
       if (profile === undefined || unreadable === undefined) continue;
       for (const { value, key, bytes } of batch.records) profile.observe(value, key, bytes);

@@ -3,7 +3,7 @@
  * collection across all of them. Reading goes file by file; a batch knows which file it came from.
  */
 import { basename } from "node:path";
-import { OutgrowError } from "../errors.ts";
+import { OutgrowError, throwIfInterrupted } from "../errors.ts";
 import type { Format, Input, Part, SourceBatch, Survey } from "../formats/format.ts";
 import { detectFormat, FORMATS, fingerprint, openSource } from "../formats/index.ts";
 import type { Fingerprint, SourceFile } from "../store/ledger.ts";
@@ -157,7 +157,7 @@ async function surveyFiles(
   const files: OpenedFile[] = [];
   let before = 0;
   for (const input of inputs) {
-    options.signal?.throwIfAborted();
+    throwIfInterrupted(options.signal);
     const print: Fingerprint = await fingerprint(input);
     const known = earlier.find(({ fingerprint: old }) => samePrint(old, print));
     const format =

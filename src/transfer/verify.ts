@@ -11,7 +11,7 @@ import { canonicalText, digestText } from "../collection/canonical.ts";
 import { BUCKETS, bucketOf, DigestSum, digestHex } from "../collection/digest-sum.ts";
 import { displayKey } from "../collection/key.ts";
 import type { Value } from "../collection/value.ts";
-import { OutgrowError } from "../errors.ts";
+import { OutgrowError, throwIfInterrupted } from "../errors.ts";
 import { type CompiledLayout, compileLayout } from "../layout/compile.ts";
 import type { Driver, Target } from "../store/driver.ts";
 import type { Move, Quarantined } from "../store/ledger.ts";
@@ -75,9 +75,8 @@ export async function verify(
 ): Promise<VerifyResult> {
   const startedAt = performance.now();
   await using source = await openSurveyed(spec, options);
-  const name = options.move ?? source.name;
-  const move = await target.ledger.find(name);
-  if (move === undefined) throw new OutgrowError("MOVE_UNKNOWN", { detail: name });
+  const move = await moveOf(source, target, options.move);
+  const { name } = move;
   if (move.phase === "copying") throw new OutgrowError("MOVE_INCOMPLETE", { detail: name });
   const driver = await target.open(name);
   const quarantined = await target.ledger.quarantined(name, { raw: false });
@@ -115,6 +114,31 @@ export async function verify(
     differences,
     seconds: (performance.now() - startedAt) / 1000,
   };
+}
+
+/** The move that was named; else the one of the source's name, or the only one that was made from these files. */
+async function moveOf(source: Source, target: Target, named: string | undefined): Promise<Move> {
+  const wanted = named ?? source.name;
+  const found = await target.ledger.find(wanted);
+  if (found !== undefined) return found;
+  const same =
+    named !== undefined
+      ? []
+      : (await target.ledger.moves()).filter(
+          ({ files }) =>
+            files.length === source.files.length &&
+            files.every(
+              ({ fingerprint }, index) =>
+                fingerprint.sha256 === source.files[index]?.fingerprint.sha256,
+            ),
+        );
+  const [only] = same;
+  if (only === undefined || same.length > 1) {
+    throw new OutgrowError(same.length > 1 ? "MOVE_AMBIGUOUS" : "MOVE_UNKNOWN", {
+      detail: same.length > 1 ? same.map(({ name }) => name).join(", ") : wanted,
+    });
+  }
+  return only;
 }
 
 /** The digest that is summed binds the record to its key: two records that swap their keys do not cancel out. */
@@ -157,7 +181,7 @@ async function sumSource(
   for (const file of source.files.keys()) {
     const before = source.bytesBefore(file);
     for await (const batch of source.read(file)) {
-      options.signal?.throwIfAborted();
+      throwIfInterrupted(options.signal);
       const sum = sums.get(batch.collection);
       const layout = compiled.get(batch.collection);
       if (sum === undefined || layout === undefined) continue;
@@ -210,7 +234,7 @@ class CollectionCheck {
     const buckets = emptyBuckets();
     let target = 0;
     for await (const batch of this.#rebuilt()) {
-      this.#context.options.signal?.throwIfAborted();
+      throwIfInterrupted(this.#context.options.signal);
       target += batch.length;
       for (const { key, value } of batch) buckets[bucketOf(key)]?.add(boundDigest(key, value));
     }

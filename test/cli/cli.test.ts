@@ -89,6 +89,42 @@ describe("outcomes", () => {
   });
 });
 
+describe("configuration", () => {
+  it("init writes a configuration that copy and verify take; --only and --limit take a part", async () => {
+    await using place = await workplace();
+    await place.file("db.json", '{"users":[{"id":1,"fullName":"a"},{"id":2}],"notes":[{"id":1}]}');
+    const at = { cwd: place.folder };
+    expect((await runCli(["init", "db.json"], at)).code).toBe(0);
+    expect((await runCli(["init", "db.json"], at)).stderr).toContain("EXPORT_EXISTS");
+    const path = join(place.folder, "outgrow.config.ts");
+    const config = await readFile(path, "utf8");
+    await place.file("outgrow.config.ts", config.replace('"full_name"', '"name_in_full"'));
+    const part = await runCli(
+      [
+        "copy",
+        "--to",
+        place.url,
+        "--only",
+        "users",
+        "--limit",
+        "1",
+        "--move",
+        "part",
+        "--schema",
+        "part",
+        "--json",
+      ],
+      at,
+    );
+    expect(JSON.parse(part.stdout)).toMatchObject({ counts: { users: { read: 1 } } });
+    const copied = await runCli(["copy", "--to", place.url, "--json"], at);
+    expect(copied.code, copied.stderr + copied.stdout).toBe(0);
+    expect((await runCli(["verify", "--to", place.url], at)).code).toBe(0);
+    const move = await place.target.ledger.find("db");
+    expect(move?.collections[0]?.layout.tables[0].columns[0]?.name).toBe("name_in_full");
+  });
+});
+
 describe("a run that is interrupted", () => {
   it("Ctrl-C ends the batch, exits with 3 and prints the command that goes on", async () => {
     await using place = await workplace();

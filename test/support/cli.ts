@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { endWithProcess, hasEnded } from "./end-with-process.ts";
 
 const project = fileURLToPath(new URL("../../", import.meta.url));
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -16,8 +17,10 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** All of standard input; by default it is empty. */
   readonly stdin?: string | Uint8Array | undefined;
-  /** Sends SIGKILL after so many milliseconds, unless the command ended before. */
+  /** Sends `signal` after so many milliseconds, unless the command ended before. */
   readonly killAfterMs?: number | undefined;
+  /** What `killAfterMs` sends; SIGKILL by default. */
+  readonly signal?: NodeJS.Signals | undefined;
   /** Milliseconds after which a command counts as hung; 50,000 by default. */
   readonly deadlineMs?: number | undefined;
 }
@@ -28,6 +31,12 @@ export interface CliResult {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
+  /**
+   * What the command printed for machines.
+   *
+   * @throws Error that shows all output when that is no JSON.
+   */
+  json(): unknown;
 }
 
 /**
@@ -52,18 +61,19 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
     });
-    const kill = () => child.kill("SIGKILL");
-    process.once("exit", kill);
-    const killing = killAfterMs === undefined ? undefined : setTimeout(kill, killAfterMs);
+    const started = { endAtOnce: () => void child.kill("SIGKILL") };
+    endWithProcess(started);
+    const killing =
+      killAfterMs === undefined ? undefined : setTimeout(() => child.kill(killSignal), killAfterMs);
     const deadline = setTimeout(() => {
-      kill();
+      child.kill("SIGKILL");
       const shown = `${stdout.slice(-2000)}\n${stderr.slice(-2000)}`;
       reject(new Error(`outgrow ${args.join(" ")} ran longer than ${deadlineMs} ms:\n${shown}`));
     }, deadlineMs);
     const settle = () => {
       clearTimeout(killing);
       clearTimeout(deadline);
-      process.off("exit", kill);
+      hasEnded(started);
     };
     child.once("error", (error) => {
       settle();
@@ -71,10 +81,18 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     });
     child.once("close", (code, signal) => {
       settle();
-      resolve({ code, signal, stdout, stderr });
+      resolve({ code, signal, stdout, stderr, json: () => parse(stdout, stderr) });
     });
     // A command that ends without reading its input closes the pipe: that is its right.
     child.stdin.on("error", () => {});
     child.stdin.end(stdin);
   });
+}
+
+function parse(stdout: string, stderr: string): unknown {
+  try {
+    return JSON.parse(stdout);
+  } catch (cause) {
+    throw new Error(`The command printed no JSON:\n${stdout}\n${stderr}`, { cause });
+  }
 }

@@ -235,6 +235,38 @@ describe("sources", () => {
   });
 });
 
+describe("library calls", () => {
+  it("tell progress, and stop at a signal with INTERRUPTED, to go on later", async () => {
+    await using place = await workplace();
+    const source = await place.file("many.json", manyRecords());
+    const phases = new Set<string>();
+    const stop = new AbortController();
+    const stopped = copy(source, place.target, {
+      signal: stop.signal,
+      onProgress: ({ phase, records }) => {
+        phases.add(phase);
+        if (phase === "copy" && records > 0) stop.abort();
+      },
+    });
+    await expect(stopped).rejects.toMatchObject({ code: "INTERRUPTED" });
+    expect([...phases]).toEqual(["survey", "infer", "copy"]);
+    const done = await copy(source, place.target);
+    expect(done.resumed).toBe(true);
+    const interrupted = new AbortController();
+    interrupted.abort();
+    await expect(
+      verify(source, place.target, { signal: interrupted.signal }),
+    ).rejects.toMatchObject({ code: "INTERRUPTED" });
+  });
+
+  it("verify finds the move by the file when its name is another", async () => {
+    await using place = await workplace();
+    const source = await place.file("db.json", '[{"id":1}]');
+    await copy(source, place.target, { move: "renamed" });
+    expect(await verify(source, place.target)).toMatchObject({ move: "renamed", clean: true });
+  });
+});
+
 describe("planted changes are found and named", () => {
   const PLANTS: readonly (readonly [string, string, readonly string[]])[] = [
     ["a value", "update people set name = 'X' where id = 3", ["different 3"]],
