@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { OutgrowConfig } from "../config.ts";
 import { OutgrowError } from "../errors.ts";
 
@@ -15,8 +16,10 @@ export async function loadConfig(named: string | undefined): Promise<OutgrowConf
   const path = named ?? NAMES.find((name) => existsSync(name));
   if (path === undefined) return {};
   const { createJiti } = await import("jiti");
+  // The configuration imports `outgrow`, which need not be installed beside it when it runs by npx.
+  const alias = { outgrow: fileURLToPath(new URL("../index.js", import.meta.url)) };
   try {
-    const config = await createJiti(import.meta.url).import<unknown>(resolve(path), {
+    const config = await createJiti(import.meta.url, { alias }).import<unknown>(resolve(path), {
       default: true,
     });
     if (typeof config !== "object" || config === null)

@@ -21,7 +21,7 @@ export interface CliOptions {
   readonly killAfterMs?: number | undefined;
   /** What `killAfterMs` sends; SIGKILL by default. */
   readonly signal?: NodeJS.Signals | undefined;
-  /** Milliseconds after which a command counts as hung; 50,000 by default. */
+  /** Milliseconds after which a command counts as hung; 110,000 by default. */
   readonly deadlineMs?: number | undefined;
 }
 
@@ -46,7 +46,8 @@ export interface CliResult {
  */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   if (!existsSync(main)) throw new Error("dist/cli/main.js is missing: run npm run build first.");
-  const { cwd = project, env = {}, stdin = "", killAfterMs, deadlineMs = 110_000 } = options;
+  const { cwd = project, env = {}, stdin = "", deadlineMs = 110_000 } = options;
+  const { killAfterMs, signal: killSignal = "SIGKILL" } = options;
   const inherited = INHERITED.map((name) => [name, process.env[name]]);
   const child = spawn(process.execPath, [main, ...args], {
     cwd,

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
+import { endWithProcess, hasEnded } from "./end-with-process.ts";
 import { findBinaries, giveToServer, SERVER_ENV, SERVER_USER } from "./postgres-binaries.ts";
 import { childrenOf, isAlive } from "./process-table.ts";
 
@@ -144,10 +145,10 @@ class Server implements TestPostgres {
     });
     closeSync(log);
     this.#process = process_;
-    process.off("exit", this.#leaveNothing).once("exit", this.#leaveNothing);
+    endWithProcess(this);
     const deadline = Date.now() + START_DEADLINE_MS;
     while (!this.#isReady(process_.pid)) {
-      if (hasEnded(process_)) {
+      if (isOver(process_)) {
         await this.#end("SIGKILL");
         throw new Error(`Postgres did not start:\n${this.#log()}`);
       }
@@ -185,7 +186,13 @@ class Server implements TestPostgres {
     await this.#end("SIGQUIT");
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10 });
     // Only now: the tests' process may be told to exit while we wait for the server's end.
-    process.off("exit", this.#leaveNothing);
+    hasEnded(this);
+  }
+
+  /** For the end of our own process, which waits for nothing. */
+  endAtOnce(): void {
+    this.#process?.kill("SIGQUIT");
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10 });
   }
 
   get #logFile(): string {
@@ -209,22 +216,16 @@ class Server implements TestPostgres {
   async #end(signal: "SIGINT" | "SIGQUIT" | "SIGKILL"): Promise<void> {
     const process_ = this.#process;
     this.#process = undefined;
-    if (process_ === undefined || hasEnded(process_)) return;
+    if (process_ === undefined || isOver(process_)) return;
     const ended = once(process_, "exit");
     process_.kill(signal);
     const timer = setTimeout(() => process_.kill("SIGKILL"), END_DEADLINE_MS);
     await ended;
     clearTimeout(timer);
   }
-
-  /** When the tests end without a call of `stop`, the server must not stay behind. */
-  readonly #leaveNothing = (): void => {
-    this.#process?.kill("SIGQUIT");
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10 });
-  };
 }
 
-function hasEnded(child: ChildProcess): boolean {
+function isOver(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 

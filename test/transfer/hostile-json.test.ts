@@ -175,14 +175,16 @@ describe("ids and relations", () => {
         '{"id":1,"a":1}',
         '{"id":2,"a":1}',
         '{"id":2,"a":2}',
+        '{"id":3,"a":1}',
         ...filler,
+        '{"id":3,"a":2}',
         '{"id":1,"a":2}',
         '{"id":1,"a":1}',
       ),
     );
-    expect(moved.codes).toEqual(Array(5).fill("ID_CONFLICT"));
+    expect(moved.codes).toEqual(Array(7).fill("ID_CONFLICT"));
     expect(moved.total("applied")).toBe(12_000);
-    expect(moved.total("quarantined")).toBe(5);
+    expect(moved.total("quarantined")).toBe(7);
     expect(moved.verified.clean).toBe(true);
   });
 

@@ -6,7 +6,8 @@ import { promisify } from "node:util";
 import pg from "pg";
 import { describe, expect, it } from "vitest";
 import { digest } from "../../src/collection/canonical.ts";
-import { digestHex } from "../../src/collection/digest-sum.ts";
+import { bucketOf, digestHex } from "../../src/collection/digest-sum.ts";
+import { encodeKey } from "../../src/collection/key.ts";
 import { openTarget } from "../../src/drivers/open-target.ts";
 import { copy } from "../../src/transfer/copy.ts";
 import { exportMove } from "../../src/transfer/export.ts";
@@ -323,6 +324,28 @@ describe("planted changes are found and named", () => {
     }
     expect((await verify(source, place.target)).clean).toBe(true);
   });
+});
+
+it("law P11: two records that trade their keys are found even when both keys fall into one bucket", async () => {
+  const first = "key0";
+  let second = "";
+  for (let number = 1; second === ""; number++) {
+    const candidate = `key${number}`;
+    if (bucketOf(encodeKey(candidate)) === bucketOf(encodeKey(first))) second = candidate;
+  }
+  await using place = await workplace();
+  const people = { [first]: { name: "a" }, [second]: { name: "b" }, other: { name: "c" } };
+  const source = await place.file("people.json", JSON.stringify(people));
+  await copy(source, place.target);
+  await sql(
+    place.url,
+    "update people set name = case name when 'a' then 'b' when 'b' then 'a' else name end",
+  );
+  const { clean, differences } = await verify(source, place.target);
+  expect(clean).toBe(false);
+  expect(differences.map(({ ledgerKey }) => ledgerKey).sort()).toEqual(
+    [encodeKey(first), encodeKey(second)].sort(),
+  );
 });
 
 describe("quarantine", () => {
