@@ -85,6 +85,7 @@ export const ERRORS = {
   MOVE_LEASED:           { status: 409, retry: true,  exit: 75, say: "Another mover is at work on this move", next: "Wait for it, or stop it: its lease then lapses." },
   FENCED:                { status: 409, retry: true,  exit: 75, say: "Another mover took this move over", next: "Let that one finish; outgrow status shows it." },
   QUARANTINE_UNKNOWN:    { status: 404, retry: false, exit: 1,  say: "There is no such entry in quarantine", next: "outgrow quarantine list shows them." },
+  MOVE_TAKEN:            { status: 409, retry: false, exit: 1,  say: "A move of this name came from another source", next: "Give this one a name of its own: --move NAME." },
   TABLE_TAKEN:           { status: 409, retry: false, exit: 1,  say: "A table that this move wants exists already and is not its own", next: "Use --schema NAME or --move NAME, or drop the other move." },
   CONFIRM:               { status: 400, retry: false, exit: 1,  say: "This asks for a confirmation", next: "Answer in a terminal, or add --yes." },
   LEDGER_VERSION:        { status: 409, retry: false, exit: 1,  say: "The ledger in this target was written by a newer outgrow", next: "Upgrade outgrow." },

@@ -104,10 +104,20 @@ async function begin(
 ): Promise<{ readonly move: Move; readonly resumed: boolean }> {
   const { ledger } = target;
   const move = await ledger.find(name);
+  const known = new Set(move?.collections.map((collection) => collection.name));
   if (move?.phase === "copying" && !options.again) {
     if (!sameFiles(move, source))
       throw new OutgrowError("SOURCE_MOVED", { detail: `move ${name}` });
+    const unknown = source.collections.find(({ collection }) => !known.has(collection));
+    if (unknown !== undefined) {
+      const detail = "the unfinished copy left this collection out";
+      throw new OutgrowError("SOURCE_MOVED", { collection: unknown.collection, detail });
+    }
     return { move, resumed: true };
+  }
+  // Two files may be called data.json. A newer dump of the same app has some collection in common with the older.
+  if (known.size > 0 && !source.collections.some(({ collection }) => known.has(collection))) {
+    throw new OutgrowError("MOVE_TAKEN", { detail: name });
   }
   const tenant = options.tenant ?? move?.tenant ?? "default";
   const collections = await layouts(source, options, move);
@@ -124,7 +134,6 @@ async function begin(
       resumed: false,
     };
   }
-  const known = new Set(move.collections.map((collection) => collection.name));
   const added = collections.filter((collection) => !known.has(collection.name));
   return { move: await ledger.startRun(name, files, added), resumed: false };
 }

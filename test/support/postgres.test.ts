@@ -1,3 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { execute, freshDatabase, startPostgres, type TestPostgres } from "./postgres.ts";
@@ -92,6 +96,24 @@ test("support: a server that cannot start says why", async () => {
     /did not start:[\s\S]*max_connections/,
   );
 });
+
+test.each(["SIGTERM", "SIGHUP"] as const)(
+  "support: a script that %s ends takes its server along",
+  async (signal) => {
+    const jiti = createRequire(import.meta.url).resolve("jiti/package.json");
+    const script = join(import.meta.dirname, "postgres-process.ts");
+    const child = spawn(process.execPath, [join(jiti, "../lib/jiti-cli.mjs"), script], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const [url] = (await once(child.stdout.setEncoding("utf8"), "data")) as [string];
+    const postmaster = await postmasterPid(url.trim());
+    expect(isAlive(postmaster)).toBe(true);
+    const ended = once(child, "exit");
+    child.kill(signal);
+    expect(await ended).toEqual([null, signal]);
+    await expect.poll(() => isAlive(postmaster), { timeout: 10_000 }).toBe(false);
+  },
+);
 
 async function postmasterPid(url: string): Promise<number> {
   const [row] = await query(
