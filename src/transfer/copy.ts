@@ -73,14 +73,17 @@ export async function copy(
     known: async (name) => (await target.ledger.find(options.move ?? name))?.files,
   });
   const name = options.move ?? source.name;
-  const begun = await begin(name, source, target, options);
-  const lease = await target.ledger.acquire(name);
+  // A move that exists is leased before anything of it changes; a new one as soon as it exists.
+  const exists = (await target.ledger.find(name)) !== undefined;
+  let lease = exists ? await hold(target, name) : undefined;
   try {
-    await copyFiles(begun.move, source, target, lease, options);
+    const begun = await begin(name, source, target, options);
+    lease ??= await hold(target, name);
+    await copyFiles(begun.move, source, target, lease.lease, options);
     const pruned = options.prune ? await target.ledger.prune(name) : 0;
     const move = (await target.ledger.find(name)) as Move;
     checkConservation(move, source, options);
-    await target.ledger.setPhase(name, "copied", lease);
+    await target.ledger.setPhase(name, "copied", lease.lease);
     return {
       move: name,
       run: move.run,
@@ -91,8 +94,28 @@ export async function copy(
       seconds: (performance.now() - startedAt) / 1000,
     };
   } finally {
-    await target.ledger.release(lease);
+    await lease?.[Symbol.asyncDispose]();
   }
+}
+
+/** Commits keep a lease alive; this does so while a long file is being read. Well within the time it lives. */
+const HEARTBEAT_MS = 8000;
+
+async function hold(
+  { ledger }: Target,
+  name: string,
+): Promise<AsyncDisposable & { readonly lease: Lease }> {
+  const lease = await ledger.acquire(name);
+  // A heartbeat that fails says nothing new: the next commit finds out whether the lease still holds.
+  const pulse = setInterval(() => void ledger.heartbeat(lease).catch(() => {}), HEARTBEAT_MS);
+  pulse.unref();
+  return {
+    lease,
+    async [Symbol.asyncDispose]() {
+      clearInterval(pulse);
+      await ledger.release(lease);
+    },
+  };
 }
 
 /** Finds where the move stands: makes it, goes on with its unfinished run, or starts its next one. */
