@@ -13,17 +13,27 @@ export function thisProcess(): ProcessIdentity {
   return { host: hostname(), pid: process.pid, started: startedAt(process.pid) };
 }
 
-/** Field 22 of Linux' /proc/PID/stat; the name before it may hold spaces and brackets. */
-function startedAt(pid: number): string | undefined {
+/** Fields of Linux' /proc/PID/stat behind the name, which may itself hold spaces and brackets. */
+function statFields(pid: number): readonly string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
     return undefined;
   }
 }
 
-/** `dead` only when that is sure: a process of another machine is never known to be dead. */
+function startedAt(pid: number): string | undefined {
+  return statFields(pid)?.[19];
+}
+
+/** Dead but for its parent asking how it ended: such a one still has its number, and none of its threads is left. */
+function isZombie(pid: number): boolean {
+  const fields = statFields(pid);
+  return fields?.[0] === "Z" && Number(fields[17]) <= 1;
+}
+
+/** `true` only when that is sure: a process of another machine is never known to be dead. */
 export function isDead(holder: ProcessIdentity): boolean {
   if (holder.host !== hostname()) return false;
   try {
@@ -32,5 +42,7 @@ export function isDead(holder: ProcessIdentity): boolean {
     return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
   const started = startedAt(holder.pid);
-  return started !== undefined && holder.started !== undefined && started !== holder.started;
+  if (started !== undefined && holder.started !== undefined && started !== holder.started)
+    return true;
+  return isZombie(holder.pid);
 }

@@ -134,18 +134,7 @@ function isGone(holder: LockHolder, refused: string | undefined): boolean {
   const here = space();
   const there = holder.space;
   if (here?.boot === there?.boot && here?.pids !== there?.pids) return holder.id === refused;
-  return isDead(holder) || isZombie(holder.pid);
-}
-
-/** Dead but for its parent asking how it ended: such a one still has its number. */
-function isZombie(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" && Number(fields[17]) <= 1; // none of its other threads is left
-  } catch {
-    return false;
-  }
+  return isDead(holder);
 }
 
 function space(): Space | undefined {
