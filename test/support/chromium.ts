@@ -1,27 +1,11 @@
-/**
- * A real Chromium: `CHROMIUM_PATH`, else one that is installed, else Debian's package, installed or unpacked beside
- * the tests. When none can be had the tests fail and say what to install.
- */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** A real Chromium, and pages for it: what stands in `src` for browsers is tried in one. */
+import { createServer } from "node:http";
+import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium } from "playwright-core";
 import { build } from "vite";
+import { chromiumEnvironment, provideChromium } from "./chromium-binary.ts";
 
-const INSTALLED = [
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-  "/usr/bin/google-chrome-stable",
-  "/usr/bin/microsoft-edge",
-  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  "/Applications/Chromium.app/Contents/MacOS/Chromium",
-  "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
-  "C:\\Program Files (x86)\\Microsoft\\Edge\\Application\\msedge.exe",
-];
 const FLAGS = [
   "--disable-gpu",
   "--disable-quic",
@@ -30,56 +14,28 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-/** Where Debian's packages are unpacked when nothing may be installed. */
-const UNPACKED = join(tmpdir(), "outgrow-chromium");
+const TYPES: Readonly<Record<string, string>> = {
+  "": "text/html; charset=utf-8",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".json": "application/json",
+};
 
-/** The path of a Chromium, which is fetched from Debian's packages when there is none. */
-export function provideChromium(): string {
-  const named = process.env["CHROMIUM_PATH"];
-  if (named !== undefined) return named;
-  const unpacked = join(UNPACKED, "usr/lib/chromium/chromium");
-  const found = [...INSTALLED, unpacked].find((path) => existsSync(path));
-  if (found !== undefined) return found;
-  try {
-    if (process.getuid?.() === 0) {
-      execFileSync("apt-get", ["update", "-qq"], { stdio: "ignore" });
-      execFileSync(
-        "apt-get",
-        ["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", "chromium"],
-        {
-          stdio: "ignore",
-          env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-        },
-      );
-      return "/usr/bin/chromium";
-    }
-    mkdirSync(UNPACKED, { recursive: true });
-    execFileSync("apt-get", ["download", "chromium", "chromium-common"], {
-      cwd: UNPACKED,
-      stdio: "ignore",
-    });
-    for (const name of readdirSync(UNPACKED).filter((one) => one.endsWith(".deb"))) {
-      execFileSync("dpkg", ["-x", join(UNPACKED, name), UNPACKED], { stdio: "ignore" });
-    }
-    if (existsSync(unpacked)) return unpacked;
-  } catch {
-    // Said below, for whatever reason it could not be had.
-  }
-  throw new Error(
-    "The tests need a Chromium. Install one (Debian: apt-get install chromium), or set CHROMIUM_PATH to a Chrome, Chromium or Edge.",
-  );
-}
-
+/** @throws Error that says what to install, when there is no Chromium. */
 export function launchChromium(): Promise<Browser> {
-  const root = process.getuid?.() === 0;
+  const executablePath = provideChromium();
   return chromium.launch({
-    executablePath: provideChromium(),
+    executablePath,
     headless: true,
-    args: root ? ["--no-sandbox", ...FLAGS] : FLAGS,
+    args: process.getuid?.() === 0 ? ["--no-sandbox", ...FLAGS] : FLAGS,
+    env: chromiumEnvironment(executablePath),
   });
 }
 
-/** One script for a page, made from a TypeScript entry; what the entry exports is `window.page`. */
+/**
+ * One script for a page, made from a TypeScript entry or a package's; what the entry exports is
+ * `window.page`.
+ */
 export async function bundleForBrowser(entry: string): Promise<string> {
   const result = await build({
     configFile: false,
@@ -96,25 +52,32 @@ export async function bundleForBrowser(entry: string): Promise<string> {
   return output.output[0].code;
 }
 
-/** A page on an origin of its own on this machine. */
+/**
+ * Serves pages on an origin of their own on this machine.
+ *
+ * @param content what there is, by path (`/`, `/page.js`); or one script, for an empty page.
+ */
 export async function servePage(
-  script: string,
+  content: string | Readonly<Record<string, string>>,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const server: Server = createServer((request, response) => {
-    const isScript = request.url === "/page.js";
-    response.setHeader(
-      "content-type",
-      isScript ? "text/javascript; charset=utf-8" : "text/html; charset=utf-8",
-    );
-    response.end(
-      isScript ? script : '<!doctype html><title>page</title><script src="/page.js"></script>',
-    );
+  const empty = '<!doctype html><title>page</title><script src="/page.js"></script>';
+  const routes = typeof content === "string" ? { "/": empty, "/page.js": content } : content;
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
+    const body = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
+    response.statusCode = body === undefined ? 404 : 200;
+    response.setHeader("content-type", TYPES[extname(pathname)] ?? "application/octet-stream");
+    response.end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   return {
     url: `http://127.0.0.1:${port}/`,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }

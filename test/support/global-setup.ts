@@ -1,5 +1,5 @@
 /** What the whole run shares: one Postgres (the one that DATABASE_URL names, else our own) and a Chromium. */
-import { provideChromium } from "./chromium.ts";
+import { provideChromium } from "./chromium-binary.ts";
 import { execute, SERVER_VARIABLE, startPostgres } from "./postgres.ts";
 
 /** @returns what vitest calls when all tests have ended. */
