@@ -27,6 +27,10 @@ it("a process that was killed and whose parent has not asked is dead, although i
   );
   const pid = Number(line);
   expect(isDead({ host: hostname(), pid, started: undefined })).toBe(false);
+  // Until the outer shell has become `sleep`, it would still ask.
+  await expect
+    .poll(() => readFileSync(`/proc/${shell.pid}/comm`, "utf8"), { timeout: 20_000 })
+    .toBe("sleep\n");
   process.kill(pid, "SIGKILL");
   await expect.poll(() => readFileSync(`/proc/${pid}/stat`, "utf8")).toMatch(/\) Z /);
   expect(isDead({ host: hostname(), pid, started: undefined })).toBe(true);

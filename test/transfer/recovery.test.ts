@@ -124,7 +124,7 @@ describe("law T2: a copy that dies goes on where it stopped", () => {
     }
     console.log(`seed=${seed} kills=${kills} of which ${reached} in the middle of a copy`);
     expect(reached).toBeGreaterThan(0);
-  }, 300_000);
+  }, 300_000 * Number(process.env["RUNS"] ?? 1));
 });
 
 describe("one mover at a time", () => {
