@@ -11,6 +11,5 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     reporters: ["default", new ClosingLineReporter()],
-    coverage: { provider: "v8", include: ["src/**"], reporter: ["text-summary", "html"] },
   },
 });

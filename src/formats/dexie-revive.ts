@@ -54,7 +54,7 @@ export function revive(row: Value, orders: NameOrders | undefined): Value {
 class Walk {
   readonly #types: Types;
   readonly #state: ReviveState = { buffers: [] };
-  #applied = 0;
+  readonly #applied = new Set<string>();
 
   constructor(types: Types) {
     this.#types = types;
@@ -63,7 +63,7 @@ class Walk {
 
   row(value: Value): Value {
     const revived = this.#visit(value, "");
-    if (this.#applied !== Object.keys(this.#types).length) {
+    if (this.#applied.size !== Object.keys(this.#types).length) {
       throw new TypeFault("a type is given for a place that does not exist");
     }
     return revived;
@@ -83,17 +83,24 @@ class Walk {
         if (revived !== inner) setOwn(value, name, revived);
       }
     }
-    return Object.hasOwn(this.#types, path) ? this.#apply(value, this.#types[path]) : value;
+    if (!Object.hasOwn(this.#types, path)) return value;
+    this.#count(path);
+    return this.#apply(value, this.#types[path]);
+  }
+
+  /** Below a property with the empty name, two places have one path: no mark says which of them it means. */
+  #count(path: string): void {
+    if (this.#applied.has(path)) throw new TypeFault("a type is given for two places");
+    this.#applied.add(path);
   }
 
   #isHole(path: string): boolean {
     if (!Object.hasOwn(this.#types, path) || this.#types[path] !== "sparseUndefined") return false;
-    this.#applied++;
+    this.#count(path);
     return true;
   }
 
   #apply(payload: Value, types: Value): Value {
-    this.#applied++;
     let value = payload;
     for (const type of Array.isArray(types) ? (types as Value[]) : [types]) {
       if (type === "#") {

@@ -1,17 +1,21 @@
 /** One walk over a Dexie export: its header, its tables, and how many rows each really has. */
-import { OutgrowError } from "../errors.ts";
+import { LIMITS } from "../collection/value.ts";
+import { type ErrorCode, OutgrowError } from "../errors.ts";
 import { checkParts, freeCollectionName } from "./collection-names.ts";
 import {
   type DexieEntry,
   type DexieEnvelope,
+  type DexieSchema,
   type KeptMember,
   parseSchema,
 } from "./dexie-envelope.ts";
 import type { Input, Part, Survey, SurveyOptions } from "./format.ts";
 import { type Boundary, type Decide, type Frame, Scanner, type Slice } from "./scanner.ts";
 
-/** The header is small; what is larger is no header. */
+/** Everything beside the rows is small: it is kept in memory and with the move. */
 const KEPT_BYTES = 8 * 1024 * 1024;
+const KEPT_MEMBERS = 1000;
+const FORMAT_VERSION = 1;
 const textOf = new TextDecoder("utf-8", { fatal: true });
 
 /** Whether what lies inside these containers is rows. */
@@ -78,18 +82,27 @@ class SurveyWalk {
   readonly #entries: SeenEntry[] = [];
   #entry: SeenEntry | undefined;
   #tables: readonly TableHeader[] = [];
+  #formatName: unknown;
+  #hasRows = false;
+  #kept = 0;
 
   constructor(file: string) {
     this.#file = file;
   }
 
-  enter({ name, depth }: Boundary): void {
-    if (depth === 1) this.#top.push({ name: name as string, text: undefined });
-    else if (depth === 2) this.#data.push({ name: name as string, text: undefined });
-    else if (depth === 3) {
+  enter({ name, depth, offset }: Boundary): void {
+    if (depth === 1) this.#keep(this.#top, name, undefined, offset);
+    else if (depth === 2) {
+      this.#keep(this.#data, name, undefined, offset);
+      this.#hasRows = true;
+    } else if (depth === 3) {
       this.#entry = { members: [], tableName: undefined, inbound: true, rows: 0 };
-      this.#entries.push(this.#entry);
-    } else if (depth === 4) this.#entry?.members.push({ name: "rows", text: undefined });
+      if (this.#entries.push(this.#entry) > LIMITS.collections) {
+        this.#fail(offset, `more than ${LIMITS.collections} collections`, "LIMIT");
+      }
+    } else if (depth === 4 && this.#entry !== undefined) {
+      this.#keep(this.#entry.members, "rows", undefined, offset);
+    }
   }
 
   leave({ depth, count }: Boundary): void {
@@ -98,81 +111,120 @@ class SurveyWalk {
 
   slice(slice: Slice, within: readonly Frame[]): void {
     if (inRows(within)) return;
-    if (within.length === 0 || slice.bytes === undefined)
-      this.#fail(slice.offset, "this is no Dexie export");
+    const { offset } = slice;
+    if (within.length === 0) this.#fail(offset, "this is no Dexie export");
+    if (slice.bytes === undefined) {
+      this.#fail(offset, "too much beside the rows", "LIMIT");
+    }
     const text = this.#text(slice);
     const name = slice.name as string;
     if (within.length === 1) {
-      this.#top.push({ name, text });
-      if (name === "formatVersion" && Number(text) > 1) {
-        throw new OutgrowError("VERSION", { file: this.#file, detail: `formatVersion ${text}` });
+      this.#keep(this.#top, name, text, offset);
+      if (name === "formatName") this.#formatName = this.#parse(offset, text);
+      if (name === "formatVersion" && Number(this.#parse(offset, text)) > FORMAT_VERSION) {
+        this.#fail(offset, `formatVersion ${text}`, "VERSION");
       }
     } else if (within.length === 2) {
-      this.#data.push({ name, text });
-      if (name === "tables") this.#tables = this.#header(slice, text);
+      this.#keep(this.#data, name, text, offset);
+      if (name === "tables") this.#tables = this.#header(offset, text);
     } else if (within.length === 4 && this.#entry !== undefined) {
-      this.#entry.members.push({ name, text });
-      if (name === "tableName") this.#entry.tableName = this.#string(slice, text);
-      if (name === "inbound") this.#entry.inbound = text !== "false";
+      this.#keep(this.#entry.members, name, text, offset);
+      if (name === "tableName") this.#entry.tableName = this.#string(offset, text);
+      if (name === "inbound") this.#entry.inbound = Boolean(this.#parse(offset, text));
     } else {
-      this.#fail(slice.offset, "a table's rows belong here");
+      this.#fail(offset, "a table's rows belong here");
     }
+  }
+
+  /** A name that stands twice would be two tables' rows in one place, or a header that nobody wrote. */
+  #keep(members: KeptMember[], name: string | undefined, text: string | undefined, offset: number) {
+    if (members.some((member) => member.name === name)) {
+      this.#fail(offset, "a name of the header stands twice");
+    }
+    this.#kept += text?.length ?? 0;
+    if (this.#kept > KEPT_BYTES || members.length >= KEPT_MEMBERS) {
+      this.#fail(offset, "too much beside the rows", "LIMIT");
+    }
+    members.push({ name: name as string, text });
   }
 
   #text(slice: Slice): string {
     try {
       return textOf.decode(slice.bytes);
     } catch {
-      throw new OutgrowError("ENCODING", { file: this.#file, offset: slice.offset });
+      return this.#fail(slice.offset, undefined, "ENCODING");
     }
   }
 
-  #header(slice: Slice, text: string): readonly TableHeader[] {
-    const tables = this.#parse(slice, text);
-    if (!Array.isArray(tables)) this.#fail(slice.offset, "data.tables is no list");
+  #header(offset: number, text: string): readonly TableHeader[] {
+    const tables = this.#parse(offset, text);
+    if (!Array.isArray(tables)) this.#fail(offset, "data.tables is no list");
     return (tables as unknown[]).map((table) =>
       typeof table === "object" && table !== null ? (table as TableHeader) : {},
     );
   }
 
-  #string(slice: Slice, text: string): string {
-    const name = this.#parse(slice, text);
-    return typeof name === "string" ? name : this.#fail(slice.offset, "a table's name is no text");
+  #string(offset: number, text: string): string {
+    const name = this.#parse(offset, text);
+    return typeof name === "string" ? name : this.#fail(offset, "a table's name is no text");
   }
 
-  #parse(slice: Slice, text: string): unknown {
+  #parse(offset: number, text: string): unknown {
     try {
       return JSON.parse(text);
     } catch {
-      return this.#fail(slice.offset, "the header is not JSON");
+      return this.#fail(offset, "the header is not JSON");
     }
   }
 
-  #fail(offset: number, detail: string): never {
-    throw new OutgrowError("BUNDLE_SYNTAX", { file: this.#file, offset, detail });
+  #fail(offset: number, detail?: string, code: ErrorCode = "BUNDLE_SYNTAX"): never {
+    throw new OutgrowError(code, { file: this.#file, offset, detail });
   }
 
   result(bom: boolean): { readonly parts: readonly Part[]; readonly envelope: DexieEnvelope } {
+    if (this.#formatName !== "dexie" || !this.#hasRows) this.#fail(0, "this is no Dexie export");
     const taken = new Set<string>();
+    const headers = new Map(this.#tables.map((header) => [header.name, header]));
     const parts: Part[] = [];
     const entries: DexieEntry[] = [];
     for (const { tableName = "", inbound, rows, members } of this.#entries) {
-      const header = this.#tables.find(({ name }) => name === tableName);
-      const schema = parseSchema(typeof header?.schema === "string" ? header.schema : "");
+      const header = headers.get(tableName);
       const collection = freeCollectionName(tableName, taken);
       taken.add(collection);
-      const compound = inbound ? schema.compound : undefined;
-      const claimed = typeof header?.rowCount === "number" ? header.rowCount : undefined;
-      entries.push({ tableName, inbound, members, collection, compound });
-      parts.push({
-        collection,
-        keyed: !inbound || compound !== undefined,
-        keyPath: inbound ? schema.keyPath : undefined,
-        indexes: schema.indexes,
-        records: rows,
-        claimed: claimed === rows ? undefined : claimed,
-      });
+      const { compound } = schemaOf(header);
+      const own = inbound ? compound : undefined;
+      entries.push({ tableName, inbound, members, collection, compound: own });
+      parts.push(partOf(collection, header, inbound, rows));
+    }
+    // What the header lists and the file does not hold is a table without rows, whatever it claims.
+    for (const [name, header] of headers) {
+      if (typeof name !== "string" || taken.has(name)) continue;
+      const { keyPath, compound } = schemaOf(header);
+      const inbound = keyPath !== undefined || compound !== undefined;
+      parts.push(partOf(name, header, inbound, 0));
     }
     return { parts, envelope: { bom, top: this.#top, data: this.#data, entries } };
   }
+}
+
+function schemaOf(header: TableHeader | undefined): DexieSchema {
+  return parseSchema(typeof header?.schema === "string" ? header.schema : "");
+}
+
+function partOf(
+  collection: string,
+  header: TableHeader | undefined,
+  inbound: boolean,
+  records: number,
+): Part {
+  const { keyPath, compound, indexes } = schemaOf(header);
+  const claimed = typeof header?.rowCount === "number" ? header.rowCount : undefined;
+  return {
+    collection,
+    keyed: !inbound || compound !== undefined,
+    keyPath: inbound ? keyPath : undefined,
+    indexes,
+    records,
+    claimed: claimed === records ? undefined : claimed,
+  };
 }

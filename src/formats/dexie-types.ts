@@ -9,7 +9,11 @@ import { BlobValue, isPlainObject, type ObjectValue, type Value } from "../colle
 /** Why a record's marks cannot be applied. Caught where the record is read. */
 export class TypeFault extends Error {}
 
-/** What outlives one value: buffers that several views share are written once and then by number. */
+/**
+ * What outlives one value: a buffer that several DataViews share is written with the first of them, then by number.
+ * Buffers that stand alone, or in a typed array, are not counted: Dexie has an `arraybuffer` type of its own, which
+ * keeps no list.
+ */
 export interface ReviveState {
   readonly buffers: ArrayBuffer[];
 }
@@ -57,11 +61,13 @@ function binary(payload: Value, type: string): Uint8Array {
   return bytes;
 }
 
-function buffer(payload: Value, state: ReviveState): ArrayBuffer {
-  if (isPlainObject(payload)) {
-    return state.buffers[count(payload["index"], "buffer")] ?? wrong("buffer");
-  }
-  const made = base64(payload, "buffer").slice().buffer as ArrayBuffer;
+function buffer(payload: Value): ArrayBuffer {
+  return base64(payload, "buffer").slice().buffer as ArrayBuffer;
+}
+
+function sharedBuffer(parts: ObjectValue, state: ReviveState): ArrayBuffer {
+  if ("index" in parts) return state.buffers[count(parts["index"], "buffer")] ?? wrong("buffer");
+  const made = buffer(parts["encoded"]);
   state.buffers.push(made);
   return made;
 }
@@ -71,9 +77,7 @@ function view(name: ViewName): Reviver {
   return (payload, state) => {
     const parts = object(payload, name);
     const held =
-      parts["buffer"] instanceof ArrayBuffer
-        ? parts["buffer"]
-        : buffer("index" in parts ? parts : parts["encoded"], state);
+      parts["buffer"] instanceof ArrayBuffer ? parts["buffer"] : sharedBuffer(parts, state);
     const elements = globalThis[name] as unknown as { BYTES_PER_ELEMENT?: number };
     const size = elements.BYTES_PER_ELEMENT ?? 1;
     const length = count(parts[name === "DataView" ? "byteLength" : "length"], name) * size;

@@ -19,6 +19,7 @@ import type {
   Target,
 } from "../../src/store/driver.ts";
 import type { CollectionCounts, NewMove, Quarantined } from "../../src/store/ledger.ts";
+import { endWithProcess } from "../support/end-with-process.ts";
 import { freshDatabase } from "../support/postgres.ts";
 
 export interface Opened extends AsyncDisposable {
@@ -32,7 +33,7 @@ export interface Backend {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "outgrow-driver-"));
-process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+endWithProcess({ endAtOnce: () => rmSync(folder, { recursive: true, force: true }) });
 let template: Promise<string> | undefined;
 let made = 0;
 

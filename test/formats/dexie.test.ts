@@ -84,6 +84,21 @@ describe("marks of types", () => {
     expect(row.b).toEqual(new Reference(["a"]));
   });
 
+  it("input c-69: DataViews of one buffer count DataViews' buffers, and no others", () => {
+    const row = revive(
+      JSON.parse(
+        `{"a":"/////w==","b":{"buffer":"////","byteOffset":0,"length":3},
+          "v":{"encoded":"AAECAw==","byteOffset":0,"byteLength":4},
+          "w":{"index":0,"byteOffset":1,"byteLength":2},
+          "$types":{"a":"arraybuffer","b":"uint8array2","b.buffer":"arraybuffer",
+                    "v":"dataview","w":"dataview"}}`,
+      ) as Value,
+      undefined,
+    ) as { w: DataView };
+    expect(row.w.byteLength).toBe(2);
+    expect(row.w.getUint16(0)).toBe(0x0102);
+  });
+
   it("input c-85: marks that do not fit are a fault of the record, in linear time, and pollute nothing", () => {
     for (const text of [
       '{"a":1,"$types":{"a":"hologram"}}',
@@ -95,6 +110,10 @@ describe("marks of types", () => {
       '{"a":{"buffer":"AA==","byteOffset":0,"length":9},"$types":{"a":"uint8array2","a.buffer":"arraybuffer"}}',
       '{"a":{"source":"(","flags":""},"$types":{"a":"regexp"}}',
       '{"a":{"0":1,"x":2,"length":1},"$types":{"a":"arrayNonindexKeys"}}',
+      // One path, two places; and another mark that has no place, so that the counts agree.
+      '{"":{"x":1},"x":2,"$types":{"x":"date","y":"date"}}',
+      '{"":1,"$types":{"":"date"}}',
+      '{"a":{"index":0},"$types":{"a":"arraybuffer"}}',
     ]) {
       expect(() => revive(JSON.parse(text) as Value, undefined), text).toThrow(TypeFault);
     }
@@ -139,6 +158,19 @@ describe("files", () => {
           .replace('"databaseVersion":2', '"databaseVersion":2,"more":{"a":1}'),
       ),
     );
+  });
+
+  it("a list of rows, or a header, that stands twice is refused: one place for two contents", async () => {
+    const once = dump(['{"id":1}']);
+    for (const twice of [
+      once.replace('"rows":[', '"rows":[{"id":9}],"rows":['),
+      once
+        .replace('"databaseName"', '"data":{},"databaseName"')
+        .replace('"data":[', '"tables":[],"data":['),
+    ]) {
+      expect(twice).not.toBe(once);
+      await expect(moveFile(twice)).rejects.toMatchObject({ code: "BUNDLE_SYNTAX" });
+    }
   });
 
   it("input c-83, c-84: outbound rows with keys of every kind, and rows without an indexed property", async () => {

@@ -8,6 +8,7 @@ import {
   type ScanState,
   scanWhole,
 } from "../../src/formats/scanner.ts";
+import { propertyRuns } from "../support/property.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -127,7 +128,7 @@ describe("scanner", () => {
           expect(rebuild(events)).toEqual(JSON.parse(text));
         },
       ),
-      { numRuns: 400 },
+      propertyRuns(400),
     );
   });
 
@@ -143,7 +144,7 @@ describe("scanner", () => {
           expect(rebuild(events)).toEqual(texts);
         },
       ),
-      { numRuns: 400 },
+      propertyRuns(400),
     );
   });
 

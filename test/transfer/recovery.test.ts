@@ -95,36 +95,40 @@ describe("law T2: a copy that dies goes on where it stopped", () => {
     }
   }, 240_000);
 
-  it("fault F01: killed at random moments", async () => {
-    const kills = 20 * Number(process.env["RUNS"] ?? 1);
-    const seed = Number(process.env["SEED"] ?? 20261121);
-    let random = seed;
-    const next = (): number => {
-      random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
-      return random / 2 ** 32;
-    };
-    await using place = await workplace();
-    const source = await place.file("many.json", manyRecords());
-    await copy(source, place.target, { move: "clean", schema: "clean" });
-    const expected = await stateOf(place, "clean");
-    let reached = 0;
-    for (let kill = 0, round = 0; kill < kills; round++) {
-      const move = `round_${round}`;
-      const arguments_ = ["copy", source, "--to", place.url, "--move", move, "--schema", move];
-      for (;;) {
-        const result = await runCli(
-          arguments_,
-          kill < kills ? { killAfterMs: 250 + next() * 1500 } : {},
-        );
-        if (result.signal !== "SIGKILL") break;
-        kill++;
-        if ((await place.target.ledger.find(move))?.phase === "copying") reached++;
+  it(
+    "fault F01: killed at random moments",
+    async () => {
+      const kills = 20 * Number(process.env["RUNS"] ?? 1);
+      const seed = Number(process.env["SEED"] ?? 20261121);
+      let random = seed;
+      const next = (): number => {
+        random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
+        return random / 2 ** 32;
+      };
+      await using place = await workplace();
+      const source = await place.file("many.json", manyRecords());
+      await copy(source, place.target, { move: "clean", schema: "clean" });
+      const expected = await stateOf(place, "clean");
+      let reached = 0;
+      for (let kill = 0, round = 0; kill < kills; round++) {
+        const move = `round_${round}`;
+        const arguments_ = ["copy", source, "--to", place.url, "--move", move, "--schema", move];
+        for (;;) {
+          const result = await runCli(
+            arguments_,
+            kill < kills ? { killAfterMs: 250 + next() * 1500 } : {},
+          );
+          if (result.signal !== "SIGKILL") break;
+          kill++;
+          if ((await place.target.ledger.find(move))?.phase === "copying") reached++;
+        }
+        expect(await stateOf(place, move), `seed=${seed} round ${round}`).toBe(expected);
       }
-      expect(await stateOf(place, move), `seed=${seed} round ${round}`).toBe(expected);
-    }
-    console.log(`seed=${seed} kills=${kills} of which ${reached} in the middle of a copy`);
-    expect(reached).toBeGreaterThan(0);
-  }, 300_000 * Number(process.env["RUNS"] ?? 1));
+      console.log(`seed=${seed} kills=${kills} of which ${reached} in the middle of a copy`);
+      expect(reached).toBeGreaterThan(0);
+    },
+    300_000 * Number(process.env["RUNS"] ?? 1),
+  );
 });
 
 describe("one mover at a time", () => {
