@@ -6,7 +6,8 @@
  *   {"$undefined":true}  {"$number":"NaN" | "-0" | "1e400"}  {"$bigint":"12"}  {"$date":0 | null}
  *   {"$sparse":{"length":3,"items":[[0,…]]}}  {"$map":[[k,v]]}  {"$set":[…]}  {"$regexp":["a+","g"]}
  *   {"$bytes":["Uint8Array","…base64…"]}  {"$blob":{type,bytes,name?,lastModified?}}  {"$error":{…}}
- *   {"$boxed":…}  {"$reference":["a",0]}  and, in a rest only, {"$absent":true}
+ *   {"$boxed":…}  {"$reference":["a",0]}
+ *   and, in a rest only, {"$absent":true}  {"$spelt":["4.99","$ 4.99"]}  {"$rows":[[0,{…}],[2,["text"]]]}
  *
  * JSON text escapes NUL and lone surrogates, so a column of type json (not jsonb) holds it exactly.
  */
@@ -33,6 +34,32 @@ import {
 
 /** Stands in the members of a rest for a property that the record does not have. No record holds it. */
 export const ABSENT: ObjectValue = Object.freeze(Object.create(null) as ObjectValue);
+
+/**
+ * Stands in a rest for a value of which a column holds only what `cell` says, in Postgres' text output. As long as
+ * the cell says that, the value is this one; a cell that was changed since speaks for itself.
+ */
+export class Spelt {
+  readonly cell: string | null;
+  readonly value: Value;
+
+  constructor(cell: string | null, value: Value) {
+    this.cell = cell;
+    this.value = value;
+  }
+}
+
+/** The rest of a child row: members that no column holds, or, in a list, the whole element. */
+export type RowRest = ObjectValue | readonly [Value] | undefined;
+
+/** Stands in a rest for a list or map whose elements are child rows: by index, name, or the row's own key. */
+export class Rows {
+  readonly entries: readonly (readonly [id: string | number, rest: RowRest])[];
+
+  constructor(entries: Rows["entries"]) {
+    this.entries = entries;
+  }
+}
 
 /** The names of an object in the order to write them. Default: as the object has them. */
 export type NamesOf = (object: ObjectValue, path: Path) => readonly string[];
@@ -115,6 +142,14 @@ class Writer {
     return this.#tag("sparse", `{"length":${array.length},"items":[${entries.join(",")}]}`);
   }
 
+  #row([id, rest]: Rows["entries"][number], path: Path): string {
+    const name = JSON.stringify(id);
+    if (rest === undefined) return `[${name}]`;
+    return Array.isArray(rest)
+      ? `[${name},[${this.write((rest as readonly [Value])[0], path)}]]`
+      : `[${name},${this.members(rest as ObjectValue, path)}]`;
+  }
+
   #special(value: object, path: Path): string {
     // What lies inside a special value is at no path that a template speaks of.
     const inner: Path = { parent: path, name: "\u0000" };
@@ -142,10 +177,28 @@ class Writer {
     if (isBoxed(value)) {
       return this.#tag("boxed", this.write(value.valueOf() as Value, inner));
     }
+    if (value instanceof Spelt) {
+      return this.#tag(
+        "spelt",
+        `[${JSON.stringify(value.cell)},${this.write(value.value, inner)}]`,
+      );
+    }
+    if (value instanceof Rows) {
+      return this.#tag(
+        "rows",
+        `[${value.entries.map((entry) => this.#row(entry, inner)).join(",")}]`,
+      );
+    }
     throw new TypeError(
       `A record cannot hold a ${Object.prototype.toString.call(value).slice(8, -1)}.`,
     );
   }
+}
+
+function revivedRow([id, rest]: [string | number, RowRest | null]): Rows["entries"][number] {
+  if (rest === undefined || rest === null) return [id, undefined];
+  if (Array.isArray(rest)) return [id, [untag(rest[0] as Value)]];
+  return [id, untagMembers(rest as ObjectValue)];
 }
 
 function blobParts(blob: BlobValue): ObjectValue {
@@ -204,6 +257,10 @@ const revivers: Readonly<Record<string, (payload: never) => Value>> = {
   __proto__: null as never,
   $object: (payload: ObjectValue) => untagMembers(payload),
   $absent: () => ABSENT,
+  $spelt: ([cell, value]: [string | null, Value]) =>
+    new Spelt(cell, untag(value)) as unknown as Value,
+  $rows: (entries: [string | number, RowRest | null][]) =>
+    new Rows(entries.map(revivedRow)) as unknown as Value,
   $undefined: () => undefined,
   $number: (text: string) =>
     ["-0", "NaN", "Infinity", "-Infinity"].includes(text) ? Number(text) : new ExactNumber(text),

@@ -2,50 +2,176 @@
  * Codecs: how the values of one column are written and read. `encode` answers `undefined` for a value that it
  * would not give back exactly; the value then lies in the rest, and `refusal` says why in a word (a spill).
  */
+
+import { readNumber } from "../collection/exact-number.ts";
 import { decodeKey, encodeKey, isPlainKeyText, type Key } from "../collection/key.ts";
-import { ExactNumber, type Value } from "../collection/value.ts";
-import type { CodecName, KeyColumn, SqlType, SqlValue } from "./layout.ts";
+import { parseJson } from "../collection/parse-json.ts";
+import { ExactNumber, isPlainObject, type Value } from "../collection/value.ts";
+import { fitDecimal, moneyAmount, plainDecimal, roundDecimal } from "./codec-number.ts";
+import {
+  dateMilliseconds,
+  isoDateMilliseconds,
+  isoFromSql,
+  isoMilliseconds,
+  isoSecondsMilliseconds,
+  offsetTime,
+  patternMilliseconds,
+  secondsFromSql,
+  sqlMilliseconds,
+  sqlTime,
+  writeOffset,
+  writePattern,
+} from "./codec-time.ts";
+import { derivedUuid, isUuid } from "./derived-uuid.ts";
+import type { CodecName, Column, KeyColumn, SqlType, SqlValue } from "./layout.ts";
+
+type Cell = Exclude<SqlValue, null>;
+
+/** Which record's key a reference is made for. */
+export interface KeySpace {
+  readonly tenant: string;
+}
 
 export interface Codec {
   readonly sql: SqlType;
   /** The cell for this value; `undefined` when the column cannot hold it exactly. Never given null. */
-  encode(value: Value): Exclude<SqlValue, null> | undefined;
-  /** The value of a cell, from Postgres' text output with the time zone at UTC. */
-  decode(text: string): Value;
-}
-
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const isoPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-// Years 1 to 9999: what both JavaScript's ISO form and Postgres' text write with four digits.
-const FIRST_MS = Date.parse("0001-01-01T00:00:00.000Z");
-const LAST_MS = Date.parse("9999-12-31T23:59:59.999Z");
-
-export function isUuid(text: string): boolean {
-  return text.length === 36 && uuidPattern.test(text);
-}
-
-/** Epoch milliseconds of a text that `Date.prototype.toISOString` would write just so, else `undefined`. */
-export function isoMilliseconds(text: string): number | undefined {
-  if (text.length !== 24 || !isoPattern.test(text)) return undefined;
-  const time = Date.parse(text);
-  if (!(time >= FIRST_MS && time <= LAST_MS)) return undefined;
-  return new Date(time).toISOString() === text ? time : undefined;
-}
-
-/** `2026-02-06 00:45:19.27+00` as `2026-02-06T00:45:19.270Z`; digits below the millisecond stay. */
-function isoFromSql(text: string): string {
-  const [date = "", clock = ""] = text.split(" ");
-  const [seconds = "", fraction = ""] = clock.replace(/\+00$/, "").split(".");
-  return `${date}T${seconds}.${fraction.padEnd(3, "0")}Z`;
+  encode(value: Value, column: Column, space: KeySpace): Cell | undefined;
+  /** The value of a cell, from Postgres' text output with the time zone at UTC. `form` is the offset column's. */
+  decode(text: string, column: Column, form: string | null): Value;
+  /**
+   * A cell that stands for a value which the column cannot hold exactly, and what Postgres will say it holds.
+   * Used where the layout's `coerce` allows it; `always` where it is what the codec is for.
+   */
+  readonly coerce?: (
+    value: Value,
+    column: Column,
+    space: KeySpace,
+  ) => { readonly cell: Cell; readonly text: string } | undefined;
+  readonly always?: true;
 }
 
 const holdsNul = (text: string): boolean => text.includes("\u0000");
+const isStorable = (value: Value): value is string =>
+  typeof value === "string" && !holdsNul(value) && value.isWellFormed();
+
+/** Characters as varchar counts them. */
+function fits(text: string, column: Column): boolean {
+  const { limit } = column;
+  if (limit === undefined) return true;
+  const padded = column.sqlType?.startsWith("char(") ?? false;
+  if (text.length <= limit && !padded) return true;
+  if (text.length > limit * 2) return false;
+  const characters = [...text].length;
+  return padded ? characters === limit && !text.endsWith(" ") : characters <= limit;
+}
+
+const WHOLE: Readonly<Partial<Record<SqlType, number>>> = { integer: 2 ** 31, smallint: 2 ** 15 };
+
+function wholeFits(value: number, type: SqlType | undefined): boolean {
+  const bound = WHOLE[type ?? "bigint"];
+  return bound === undefined || (value >= -bound && value < bound);
+}
+
+/** Whether jsonb gives this value back: plain JSON, no -0, no NUL, no half of a surrogate pair. */
+function isJsonb(value: Value): boolean {
+  switch (typeof value) {
+    case "string":
+      return isStorable(value);
+    case "number":
+      return Number.isFinite(value) && !Object.is(value, -0);
+    case "boolean":
+      return true;
+    case "object":
+      if (value === null) return true;
+      if (Array.isArray(value)) {
+        for (let index = 0; index < value.length; index++) {
+          // A hole reads as undefined.
+          if (!isJsonb(value[index] as Value)) return false;
+        }
+        return true;
+      }
+      if (!isPlainObject(value)) return false;
+      for (const name of Object.keys(value)) {
+        if (!isStorable(name) || !isJsonb(value[name])) return false;
+      }
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Longer runs of digits may be more than a double holds, when SQL wrote them. */
+const LONG_NUMBER = /[\d.]{16}/;
+
+function fromJsonb(text: string): Value {
+  return LONG_NUMBER.test(text) ? parseJson(text).value : (JSON.parse(text) as Value);
+}
+
+/** The elements of a text[] in Postgres' output: `{a,"b c",NULL}`. */
+function fromTextArray(text: string): Value {
+  const items: (string | null)[] = [];
+  for (const [, quoted, bare] of text.slice(1, -1).matchAll(/"((?:[^"\\]|\\.)*)"|([^,{}"]+)/gs)) {
+    if (quoted !== undefined) items.push(quoted.replace(/\\(.)/gs, "$1"));
+    else items.push(bare === "NULL" ? null : (bare as string));
+  }
+  return items;
+}
+
+const timeType = (column: Column): "timestamptz" | "timestamp" | "date" =>
+  (column.type ?? "timestamptz") as "timestamptz";
+
+const inverses = new WeakMap<object, ReadonlyMap<string, string>>();
+
+function inverse(labels: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  let map = inverses.get(labels);
+  if (map === undefined) {
+    map = new Map(Object.entries(labels).map(([text, label]) => [label, text]));
+    inverses.set(labels, map);
+  }
+  return map;
+}
+
+function textTime(
+  encode: (text: string) => number | undefined,
+  decode: (text: string) => Value,
+  sql: SqlType = "timestamptz",
+): Codec {
+  return {
+    sql,
+    encode: (value) => (typeof value === "string" ? encode(value) : undefined),
+    decode,
+  };
+}
+
+function epochTime(unit: number): Codec {
+  return {
+    sql: "timestamptz",
+    encode: (value) =>
+      typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0)
+        ? dateMilliseconds(new Date(value * unit))
+        : undefined,
+    decode: (text) => Date.parse(isoFromSql(text)) / unit,
+  };
+}
+
+function coercedDecimal(
+  text: string | undefined,
+  { precision, scale }: Column,
+): { cell: string; text: string } | undefined {
+  const rounded = text === undefined ? undefined : roundDecimal(text, precision, scale);
+  return rounded === undefined ? undefined : { cell: rounded, text: rounded };
+}
+
+const decimalText = (value: Value): string | undefined => {
+  if (typeof value === "number" && Number.isFinite(value)) return plainDecimal(value);
+  return typeof value === "string" ? moneyAmount(value) : undefined;
+};
 
 // biome-ignore format: one row per codec
 export const CODECS: Readonly<Record<CodecName, Codec>> = {
   text: {
     sql: "text",
-    encode: (value) => typeof value === "string" && !holdsNul(value) && value.isWellFormed() ? value : undefined,
+    encode: (value, column) => isStorable(value) && fits(value, column) ? value : undefined,
     decode: (text) => text,
   },
   boolean: {
@@ -55,32 +181,93 @@ export const CODECS: Readonly<Record<CodecName, Codec>> = {
   },
   integer: {
     sql: "bigint",
-    encode: (value) => typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0) ? value : undefined,
+    encode: (value, column) => typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0) && wholeFits(value, column.type) ? value : undefined,
     // An app may write beyond a double by SQL: that is kept exact too.
     decode: (text) => { const number = Number(text); return Number.isSafeInteger(number) ? number : new ExactNumber(text); },
   },
   number: {
     sql: "double precision",
-    encode: (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined),
-    decode: (text) => Number(text),
+    encode: (value, column) => typeof value === "number" && Number.isFinite(value) && (column.type !== "real" || Math.fround(value) === value) ? value : undefined,
+    decode: (text, column) => column.type === "real" ? Math.fround(Number(text)) : Number(text),
+  },
+  decimal: {
+    sql: "numeric",
+    encode: (value, { precision, scale }) => typeof value === "number" && Number.isFinite(value) && !Object.is(value, -0) ? fitDecimal(plainDecimal(value), precision, scale) : undefined,
+    decode: (text) => readNumber(text),
+    coerce: (value, column) => coercedDecimal(decimalText(value), column),
+  },
+  money: {
+    sql: "numeric",
+    encode: (value, { prefix = "", precision, scale = 2 }) => {
+      if (typeof value !== "string" || !value.startsWith(prefix)) return undefined;
+      const digits = value.slice(prefix.length);
+      // Only what is written with all its digits, and no more, is written the same again.
+      return fitDecimal(digits, precision, scale) === digits ? digits : undefined;
+    },
+    decode: (text, { prefix = "" }) => `${prefix}${text}`,
+    coerce: (value, column) => coercedDecimal(decimalText(value), column),
   },
   uuid: {
     sql: "uuid",
     encode: (value) => (typeof value === "string" && isUuid(value) ? value : undefined),
     decode: (text) => text,
   },
-  "iso-timestamp": {
+  "iso-timestamp": textTime(isoMilliseconds, isoFromSql),
+  "iso-seconds": textTime(isoSecondsMilliseconds, secondsFromSql),
+  "sql-timestamp": textTime(sqlMilliseconds, (text) => text.replace(/\+00$/, ""), "timestamp"),
+  "iso-date": textTime(isoDateMilliseconds, (text) => text.slice(0, 10), "date"),
+  "offset-timestamp": {
     sql: "timestamptz",
-    encode: (value) => (typeof value === "string" ? isoMilliseconds(value) : undefined),
-    decode: (text) => isoFromSql(text),
+    encode: (value) => (typeof value === "string" ? offsetTime(value)?.time : undefined),
+    decode: (text, _column, form) => form === null ? isoFromSql(text) : writeOffset(Date.parse(isoFromSql(text)), form),
   },
+  "date-text": {
+    sql: "date",
+    encode: (value, { pattern = "YYYY-MM-DD" }) => typeof value === "string" ? patternMilliseconds(value, pattern) : undefined,
+    decode: (text, { pattern = "YYYY-MM-DD" }) => {
+      const iso = isoFromSql(text);
+      return iso.endsWith("T00:00:00.000Z") ? writePattern(iso.slice(0, 10), pattern) : iso;
+    },
+    coerce: (value, column) => {
+      const time = typeof value === "string" ? (isoMilliseconds(value) ?? isoDateMilliseconds(value.slice(0, 10))) : undefined;
+      if (time === undefined) return undefined;
+      const type = (column.type ?? "date") as "date";
+      return { cell: time, text: sqlTime(time, type) };
+    },
+  },
+  "epoch-ms": epochTime(1),
+  "epoch-s": epochTime(1000),
   date: {
     sql: "timestamptz",
-    encode: (value) => {
-      const time = value instanceof Date ? value.getTime() : Number.NaN;
-      return time >= FIRST_MS && time <= LAST_MS ? time : undefined;
-    },
+    encode: (value) => (value instanceof Date ? dateMilliseconds(value) : undefined),
     decode: (text) => new Date(isoFromSql(text)),
+  },
+  jsonb: {
+    sql: "jsonb",
+    encode: (value) => (isJsonb(value) ? JSON.stringify(value) : undefined),
+    decode: fromJsonb,
+  },
+  "text-list": {
+    sql: "text[]",
+    encode: (value) => Array.isArray(value) && Object.keys(value).length === value.length && value.every(isStorable) ? (value as string[]) : undefined,
+    decode: fromTextArray,
+  },
+  enum: {
+    sql: "text",
+    encode: (value, { labels = {} }) => typeof value === "string" && Object.hasOwn(labels, value) ? labels[value] : undefined,
+    decode: (text, { labels = {} }) => inverse(labels).get(text) ?? text,
+  },
+  reference: {
+    sql: "uuid",
+    encode: (value) => (typeof value === "string" && isUuid(value) ? value : undefined),
+    decode: (text) => text,
+    coerce: (value, column, space) => {
+      if (typeof value !== "string" && typeof value !== "number") return undefined;
+      if (typeof value === "number" && Number.isNaN(value)) return undefined;
+      const uuid = derivedUuid(space.tenant, column.to ?? "", encodeKey(value));
+      return { cell: uuid, text: uuid };
+    },
+    always: true,
   },
   "ledger-key": {
     sql: "text",
@@ -89,43 +276,100 @@ export const CODECS: Readonly<Record<CodecName, Codec>> = {
   },
 };
 
+/** Codecs whose cells are times: what a coerced or filled cell looks like in Postgres' output depends on the type. */
+export function cellText(cell: SqlValue, column: Column): string | null {
+  if (cell === null) return null;
+  if (typeof cell === "boolean") return cell ? "t" : "f";
+  const type = column.type ?? CODECS[column.codec].sql;
+  if (typeof cell === "number" && ["timestamptz", "timestamp", "date"].includes(type)) {
+    return sqlTime(cell, timeType({ ...column, type }));
+  }
+  if (type === "numeric") {
+    return fitDecimal(String(cell), column.precision, column.scale) ?? String(cell);
+  }
+  return Array.isArray(cell) ? null : String(cell);
+}
+
+/** What the offset column holds beside an offset-timestamp. */
+export function offsetForm(value: Value): string | null {
+  return typeof value === "string" ? (offsetTime(value)?.form ?? null) : null;
+}
+
 /** Why a codec refused a value: the code of the spill. */
-export function refusal(codec: CodecName, value: Value): string {
+export function refusal(column: Column, value: Value): string {
+  const { codec } = column;
   if (value === undefined) return "UNDEFINED";
-  if (typeof value === "string" && codec === "text") {
+  if (typeof value === "string" && !isStorable(value)) {
     return holdsNul(value) ? "STR_NUL" : "STR_SURROGATE";
   }
+  if (typeof value === "string" && codec === "text") return "TOO_LONG";
   if (value instanceof ExactNumber) return "NUM_EXACT";
-  if (typeof value === "number" && (codec === "integer" || codec === "number")) {
+  if (typeof value === "number" && NUMERIC.has(codec)) {
     if (!Number.isFinite(value)) return "NUM_NAN";
-    return Object.is(value, -0) ? "NEG_ZERO" : "NUM_FRACTION";
+    if (Object.is(value, -0)) return "NEG_ZERO";
+    return codec === "integer" && Number.isSafeInteger(value) ? "NUM_RANGE" : "NUM_FRACTION";
   }
-  if (codec === "iso-timestamp" && typeof value === "string") return "DATE_FORM";
+  if (typeof value === "string" && codec === "money") return "MONEY_FORM";
+  if (typeof value === "string" && DATED.has(codec)) return "DATE_FORM";
   if (codec === "date" && value instanceof Date) return "DATE_RANGE";
   if (codec === "uuid" && typeof value === "string") return "UUID_FORM";
+  if (codec === "enum" && typeof value === "string") return "ENUM_LABEL";
+  if (codec === "jsonb") return "NOT_JSON";
   return "TYPE_MISMATCH";
 }
 
+const NUMERIC: ReadonlySet<CodecName> = new Set(["integer", "number", "decimal", "money"]);
+const DATED: ReadonlySet<CodecName> = new Set([
+  "iso-timestamp",
+  "iso-seconds",
+  "sql-timestamp",
+  "iso-date",
+  "offset-timestamp",
+  "date-text",
+]);
+
+const KEY: Column = { name: "", codec: "text", path: [""], nullMeans: "absent" };
+
 /** The cell of a key in its column, or `undefined` when the column cannot hold it (KEY_TYPE). */
-export function keyCell(codec: KeyColumn["codec"], ledgerKey: string): string | number | undefined {
+export function keyCell(
+  { codec, type }: Pick<KeyColumn, "codec" | "type">,
+  ledgerKey: string,
+  collection: string,
+  tenant: string,
+): string | number | undefined {
   if (codec === "ledger-key") return ledgerKey;
+  if (codec === "derived-uuid") return derivedUuid(tenant, collection, ledgerKey);
   if (codec === "text" || codec === "uuid") {
     if (ledgerKey[0] !== "s") return undefined;
     const text = ledgerKey.slice(1);
     if (text.includes("\u0001")) {
       const key = decodeKey(ledgerKey) as string;
-      return codec === "text" && !holdsNul(key) && key.isWellFormed() ? key : undefined;
+      return codec === "text" && isStorable(key) ? key : undefined;
     }
     return codec === "text" || isUuid(text) ? text : undefined;
   }
   if (ledgerKey[0] !== "n") return undefined;
   const number = decodeKey(ledgerKey) as number;
-  return CODECS[codec].encode(number) as number | undefined;
+  return CODECS[codec].encode(number, { ...KEY, type }, { tenant }) as number | undefined;
 }
 
 /** The ledger text of a key column's cell. */
 export function ledgerKeyOf(codec: KeyColumn["codec"], text: string): string {
   if (codec === "ledger-key") return text;
-  if (codec === "uuid" || (codec === "text" && isPlainKeyText(text))) return `s${text}`;
-  return encodeKey(CODECS[codec].decode(text) as Key);
+  if (codec === "uuid" || codec === "derived-uuid") return `s${text}`;
+  if (codec === "text" && isPlainKeyText(text)) return `s${text}`;
+  return encodeKey(CODECS[codec].decode(text, KEY, null) as Key);
 }
+
+/** The SQL type of a key's column. */
+export function keyType({ codec, type }: Pick<KeyColumn, "codec" | "type">): SqlType {
+  return type ?? (codec === "derived-uuid" ? "uuid" : CODECS[codec].sql);
+}
+
+/** The SQL type of a column. */
+export function columnType(column: Pick<Column, "codec" | "type">): SqlType {
+  return column.type ?? CODECS[column.codec].sql;
+}
+
+export { isoMilliseconds } from "./codec-time.ts";
+export { isUuid } from "./derived-uuid.ts";

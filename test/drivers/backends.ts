@@ -75,9 +75,9 @@ export const backends: readonly Backend[] = [
 ];
 
 export const columns: readonly Column[] = [
-  { name: "title", codec: "text", property: "title", nullMeans: "absent" },
-  { name: "count", codec: "integer", property: "count", nullMeans: "absent" },
-  { name: "made_at", codec: "iso-timestamp", property: "madeAt", nullMeans: "null" },
+  { name: "title", codec: "text", path: ["title"], nullMeans: "absent" },
+  { name: "count", codec: "integer", path: ["count"], nullMeans: "absent" },
+  { name: "made_at", codec: "iso-timestamp", path: ["madeAt"], nullMeans: "null" },
 ];
 
 /** A layout with a few columns; its key comes with each record. */
@@ -91,7 +91,7 @@ export function layoutOf(
   } = {},
 ): Layout {
   return {
-    version: 1,
+    version: 2,
     collection,
     key: { from: "format" },
     tables: [

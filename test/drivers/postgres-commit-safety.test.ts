@@ -161,9 +161,9 @@ describe.each(backends)("$name", (backend) => {
           table: nasty,
           tenantColumn: `tenant${nasty}`,
           columns: [
-            { name: `column${nasty}`, codec: "text", property: nasty, nullMeans: "absent" },
-            { name: "outgrow_seq", codec: "integer", property: "seq", nullMeans: "absent" },
-            { name: "key", codec: "text", property: "state", nullMeans: "absent" },
+            { name: `column${nasty}`, codec: "text", path: [nasty], nullMeans: "absent" },
+            { name: "outgrow_seq", codec: "integer", path: ["seq"], nullMeans: "absent" },
+            { name: "key", codec: "text", path: ["state"], nullMeans: "absent" },
           ],
         }),
       ],

@@ -9,16 +9,25 @@ import { toTaggedJson } from "../../collection/tagged-json.ts";
 import { OutgrowError } from "../../errors.ts";
 import { failpoint } from "../../failpoint.ts";
 import type { CompiledLayout } from "../../layout/compile.ts";
-import type { SqlValue } from "../../layout/layout.ts";
 import type { Commit, CommitReport, RecordWrite } from "../../store/driver.ts";
 import type { QuarantineEntry } from "../../store/ledger.ts";
 import { copyBinary } from "./copy-binary.ts";
 import { type Counted, NOTHING_COUNTED, reportOf, spillsOf } from "./counted.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
+import { EncodedRows } from "./encoded-rows.ts";
 import { renewLease } from "./lease.ts";
 import { addQuarantine, finishedBefore, writeLedger } from "./ledger-write.ts";
-import { qualified, quote } from "./quote.ts";
-import { expectCount, SIDECAR, sidecarRows } from "./sidecar.ts";
+import { qualified } from "./quote.ts";
+import {
+  copyInto,
+  expectCount,
+  LATE,
+  lateRows,
+  REST,
+  restRows,
+  SIDECAR,
+  sidecarRows,
+} from "./sidecar.ts";
 import { type Judged, writeStaged } from "./staged.ts";
 import { columnList } from "./tables.ts";
 
@@ -48,7 +57,7 @@ interface Part {
   readonly collection: CommitCollection;
   readonly tenant: string;
   readonly records: readonly RecordWrite[];
-  readonly rows: readonly SqlValue[][];
+  readonly encoded: EncodedRows;
   /** Columns and codes of what columns could not hold, by the record's place in the batch. */
   readonly spilled: ReadonlyMap<number, readonly (readonly [column: string, code: string])[]>;
   readonly mayLoad: boolean;
@@ -158,16 +167,16 @@ function encodePart(
     if (known === undefined) spilled.set(at, [[column, code]]);
     else known.push([column, code]);
   };
-  const rows: SqlValue[][][] = compiled.tables.map(() => []);
+  const encoded = new EncodedRows(compiled, tenant);
   let present = true;
   for (const { key, value, state } of records) {
     // Of a key that goes, only the key's own cells are needed.
-    compiled.encode(key, state === "present" ? value : {}, tenant, rows, spill);
+    encoded.add(key, state === "present" ? value : {}, spill);
     present &&= state === "present";
     at++;
   }
   const mayLoad = loading && !secured && present && collisions < COLLISIONS;
-  return { name, collection, tenant, records, rows: rows[0] ?? [], spilled, mayLoad };
+  return { name, collection, tenant, records, encoded, spilled, mayLoad };
 }
 
 interface OpenMove {
@@ -177,7 +186,7 @@ interface OpenMove {
 }
 
 async function writePart(sql: SqlTransaction, move: OpenMove, part: Part): Promise<Counted> {
-  const { name, collection, tenant, records, rows, spilled } = part;
+  const { name, collection, tenant, records, encoded, spilled } = part;
   if (records.length === 0) return NOTHING_COUNTED;
   if (part.mayLoad) {
     await load(sql, move.schema, part);
@@ -187,16 +196,14 @@ async function writePart(sql: SqlTransaction, move: OpenMove, part: Part): Promi
       spills: spillsOf(name, spilled.values()),
     };
   }
-  const [table] = collection.compiled.tables as [CompiledLayout["tables"][number]];
-  const { schema } = move;
   const judged = await writeStaged(sql, {
-    schema,
+    schema: move.schema,
     collection: collection.id,
     tenant,
-    table,
+    compiled: collection.compiled,
     secured: collection.secured,
     records,
-    rows,
+    encoded,
   });
   await addQuarantine(sql, move, quarantineOf(part, judged));
   const losses = [...judged.lost];
@@ -215,7 +222,7 @@ async function writePart(sql: SqlTransaction, move: OpenMove, part: Part): Promi
 /** What a commit itself has to set aside: the record that lost, and the one that it displaced from the table. */
 function quarantineOf(part: Part, { lost, displaced }: Judged): QuarantineEntry[] {
   const { name: collection, records } = part;
-  const entries: QuarantineEntry[] = displaced.map(({ key, cells, position }) => ({
+  const entries: QuarantineEntry[] = displaced.map(({ key, value, position }) => ({
     collection,
     key,
     code: "ID_CONFLICT",
@@ -223,7 +230,7 @@ function quarantineOf(part: Part, { lost, displaced }: Judged): QuarantineEntry[
     file: "",
     offset: 0,
     position: position ?? 0,
-    raw: taggedBytes(part.collection.compiled.decode(cells).value),
+    raw: taggedBytes(value),
   }));
   for (const [seq, why] of lost) {
     if (why !== "conflict" && why !== "foreign") continue;
@@ -246,21 +253,18 @@ const utf8 = new TextEncoder();
 const taggedBytes = (value: RecordWrite["value"]): Uint8Array => utf8.encode(toTaggedJson(value));
 
 async function load(sql: SqlTransaction, schema: string, part: Part): Promise<void> {
-  const { collection, tenant, records, rows } = part;
-  const [table] = collection.compiled.tables as [CompiledLayout["tables"][number]];
-  const types = table.columns.map(({ type }) => type);
-  const stored = await sql.copyIn(
-    qualified(schema, table.name),
-    columnList(table),
-    copyBinary(types, rows),
-  );
-  await failpoint("commit.copied");
-  const sidecarTypes = SIDECAR.map(([, type]) => type);
-  const known = await sql.copyIn(
-    "outgrow.record",
-    SIDECAR.map(([name]) => quote(name)),
-    copyBinary(sidecarTypes, sidecarRows(collection.id, tenant, records)),
-  );
-  expectCount(stored, records.length, table.name);
-  expectCount(known, records.length, "outgrow.record");
+  const { collection, tenant, records, encoded } = part;
+  for (const [index, table] of collection.compiled.tables.entries()) {
+    const rows = encoded.rows[index] ?? [];
+    if (rows.length === 0) continue;
+    const types = table.columns.map(({ type }) => type);
+    const place = qualified(schema, table.name);
+    const stored = await sql.copyIn(place, columnList(table), copyBinary(types, rows));
+    expectCount(stored, rows.length, table.name);
+    await failpoint("commit.copied");
+  }
+  const rests = restRows(collection.id, tenant, records, encoded);
+  await copyInto(sql, "outgrow.rest", REST, rests);
+  await copyInto(sql, "outgrow.late", LATE, lateRows(collection.id, tenant, records, encoded));
+  await copyInto(sql, "outgrow.record", SIDECAR, sidecarRows(collection.id, tenant, records));
 }

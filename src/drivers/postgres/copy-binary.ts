@@ -5,7 +5,7 @@
 import type { SqlType, SqlValue } from "../../layout/layout.ts";
 
 /** What a binary column can be: those of layouts, and those of our own tables. */
-export type CopyType = SqlType | "integer" | "bytea";
+export type CopyType = SqlType | "bytea";
 export type CopyValue = SqlValue | Uint8Array;
 
 const SIGNATURE = Buffer.from("PGCOPY\n\u00ff\r\n\u0000", "latin1");
@@ -13,6 +13,9 @@ const CHUNK_BYTES = 256 * 1024;
 const LONG_TEXT = 16 * 1024;
 /** Milliseconds from 1970 to 2000, where Postgres counts from. */
 const EPOCH_2000_MS = 946_684_800_000;
+const DAY_MS = 86_400_000;
+const TEXT_OID = 25;
+const VARCHAR_OID = 1043;
 
 /** Writes into chunks that grow as needed and are never copied together. */
 class Chunks {
@@ -74,10 +77,56 @@ const FIELDS: Readonly<Record<CopyType, Field>> = {
   integer:            (chunks, value) => { chunks.room(8); chunks.int32(4); chunks.int32(value as number); },
   bigint:             (chunks, value) => { chunks.room(12); chunks.int32(8); chunks.int64(value as number); },
   "double precision": (chunks, value) => { chunks.room(12); chunks.int32(8); chunks.at = chunks.buffer.writeDoubleBE(value as number, chunks.at); },
+  smallint:           (chunks, value) => { chunks.room(6); chunks.int32(2); chunks.int16(value as number); },
+  real:               (chunks, value) => { chunks.room(8); chunks.int32(4); chunks.at = chunks.buffer.writeFloatBE(value as number, chunks.at); },
+  numeric:            (chunks, value) => numeric(chunks, value as string),
+  date:               (chunks, value) => { chunks.room(8); chunks.int32(4); chunks.int32(Math.floor(((value as number) - EPOCH_2000_MS) / DAY_MS)); },
+  timestamp:          (chunks, value) => { chunks.room(12); chunks.int32(8); microseconds(chunks, value as number); },
+  jsonb:              (chunks, value) => jsonb(chunks, value as string),
+  "text[]":           (chunks, value) => textList(chunks, value as readonly string[], TEXT_OID),
+  "varchar[]":        (chunks, value) => textList(chunks, value as readonly string[], VARCHAR_OID),
   timestamptz:        (chunks, value) => { chunks.room(12); chunks.int32(8); microseconds(chunks, value as number); },
   uuid:               (chunks, value) => { chunks.room(20); chunks.int32(16); chunks.at += chunks.buffer.write((value as string).replaceAll("-", ""), chunks.at, "hex"); },
   bytea:              (chunks, value) => chunks.bytes(value as Uint8Array),
 };
+
+/** jsonb_recv: a version, then the text. */
+function jsonb(chunks: Chunks, text: string): void {
+  chunks.text(`\u0001${text}`);
+}
+
+/** array_recv: dimensions, no NULLs, the type of the elements; length and lower bound; the elements. */
+function textList(chunks: Chunks, items: readonly string[], oid: number): void {
+  const bytes = items.map((item) => Buffer.from(item, "utf8"));
+  const dimensions = items.length === 0 ? 0 : 1;
+  const size = 12 + dimensions * 8 + bytes.reduce((sum, item) => sum + 4 + item.length, 0);
+  chunks.room(4 + size);
+  for (const number of [size, dimensions, 0, oid]) chunks.int32(number);
+  if (dimensions === 1) for (const number of [items.length, 1]) chunks.int32(number);
+  for (const item of bytes) chunks.bytes(item);
+}
+
+/** numeric_recv: digits in base 10,000, the weight of the first, the sign, the digits behind the point. */
+function numeric(chunks: Chunks, text: string): void {
+  const negative = text.startsWith("-");
+  const [whole = "", fraction = ""] = (negative ? text.slice(1) : text).split(".");
+  const left = whole.padStart(Math.ceil(whole.length / 4) * 4, "0");
+  const right = fraction.padEnd(Math.ceil(fraction.length / 4) * 4, "0");
+  const groups = (left + right).match(/\d{4}/g)?.map(Number) ?? [];
+  let weight = left.length / 4 - 1;
+  while (groups[0] === 0) {
+    groups.shift();
+    weight--;
+  }
+  while (groups.at(-1) === 0) groups.pop();
+  if (groups.length === 0) weight = 0;
+  chunks.room(4 + 8 + groups.length * 2);
+  chunks.int32(8 + groups.length * 2);
+  for (const number of [groups.length, weight, 0, fraction.length]) chunks.int16(number);
+  // The sign is an unsigned 0x4000 for minus.
+  if (negative) chunks.buffer.writeUInt16BE(0x4000, chunks.at - 4);
+  for (const group of groups) chunks.int16(group);
+}
 
 /** Milliseconds times 1,000 may leave a double's exact range; the product is made of two exact parts. */
 function microseconds(chunks: Chunks, milliseconds: number): void {

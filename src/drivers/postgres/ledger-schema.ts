@@ -53,6 +53,25 @@ create table outgrow.record (
   form json,
   primary key (collection, tenant, key)
 );
+create table outgrow.rest (
+  collection integer not null,
+  tenant text collate "C" not null,
+  key text collate "C" not null,
+  row text collate "C" not null,
+  rest json,
+  primary key (collection, tenant, key),
+  unique (collection, tenant, row)
+);
+create table outgrow.late (
+  collection integer not null,
+  tenant text collate "C" not null,
+  key text collate "C" not null,
+  table_name text not null,
+  row text collate "C" not null,
+  column_name text not null,
+  cell text not null
+);
+create index on outgrow.late (collection, tenant, key);
 create table outgrow.checkpoint (
   move integer not null references outgrow.move on delete cascade,
   run integer not null,
@@ -97,7 +116,7 @@ insert into outgrow.meta values (${LEDGER_VERSION});
 `;
 
 const DROP = `
-drop table outgrow.meta, outgrow.spill, outgrow.checkpoint, outgrow.quarantine, outgrow.record,
+drop table outgrow.meta, outgrow.spill, outgrow.checkpoint, outgrow.quarantine, outgrow.record, outgrow.rest, outgrow.late,
   outgrow.collection, outgrow.move;
 drop sequence outgrow.revision;
 drop function outgrow.number_key(double precision);

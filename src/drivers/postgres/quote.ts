@@ -9,6 +9,13 @@ export function qualified(schema: string, table: string): string {
   return `${quote(schema)}.${quote(table)}`;
 }
 
+/** A text literal, which takes the type of what it is compared with. */
+export function literal(text: string): string {
+  if (text.includes("\u0000")) throw new TypeError("An SQL text cannot hold NUL.");
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return text.includes("\\") ? `E${quoted.replaceAll("\\", "\\\\")}` : quoted;
+}
+
 /** A text array in Postgres' input syntax, for `= any($1::text[])`. */
 export function textArray(values: readonly string[]): string {
   const escaped = values.map((value) => `"${value.replace(/[\\"]/g, "\\$&")}"`);

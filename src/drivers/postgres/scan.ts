@@ -3,12 +3,13 @@ import type { Address } from "../../collection/change.ts";
 import type { Exception } from "../../collection/name-order.ts";
 import { dumpRevision, type Revision } from "../../collection/revision.ts";
 import { OutgrowError } from "../../errors.ts";
-import { keyCell } from "../../layout/codec.ts";
 import type { CompiledLayout } from "../../layout/compile.ts";
-import type { ScanOptions, Stored } from "../../store/driver.ts";
-import type { SqlDatabase } from "./database.ts";
-import { qualified, quote, textArray } from "./quote.ts";
-import { columnList, ledgerKeySql } from "./tables.ts";
+import type { Family } from "../../layout/decode-row.ts";
+import type { Rebuilt, ScanOptions, Stored } from "../../store/driver.ts";
+import type { SqlDatabase, SqlResult, SqlTransaction } from "./database.ts";
+import { fetchFamily } from "./family.ts";
+import { textArray } from "./quote.ts";
+import { type RootSql, rootSql } from "./root-sql.ts";
 
 const PAGE = 2000;
 
@@ -19,42 +20,19 @@ export interface ScanContext {
   readonly compiled: CompiledLayout;
 }
 
-interface TableSql {
-  readonly place: string;
-  readonly cells: string;
-  /** The key's column, and its type. Its order is that of the ledger's texts: see collection/key.ts. */
-  readonly key: string;
-  readonly keyType: string;
-  /** Ledger text of a row's key. */
-  readonly ledgerKey: string;
-  /** `and t.tenant = $N`, where rows carry a tenant. */
-  tenantIs(parameter: number): string;
-}
-
-function tableSql({ schema, compiled }: ScanContext): TableSql {
-  const [table] = compiled.tables;
-  const [root] = compiled.layout.tables;
-  if (table === undefined) throw new TypeError("A layout has a table.");
-  const { tenantColumn, key } = root;
-  return {
-    place: qualified(schema, table.name),
-    cells: columnList(table, "t").join(", "),
-    key: `t.${quote(key.name)}`,
-    keyType: table.columns[table.keyWidth - 1]?.type ?? "text",
-    ledgerKey: ledgerKeySql(key.codec, `t.${quote(key.name)}`),
-    tenantIs: (parameter) =>
-      tenantColumn === undefined ? "" : ` and t.${quote(tenantColumn)} = $${parameter}`,
-  };
-}
+type Row = readonly (string | null)[];
 
 const SIDECAR = "r.revision, r.digest, r.state, r.position, r.form";
 const SIDECAR_WIDTH = 5;
 /** What a row that the app wrote by SQL has, as long as nothing of ours knows it: the lowest revision. */
 const UNKNOWN = dumpRevision(0);
 
-function stored(context: ScanContext, row: readonly (string | null)[]): Stored {
+const sqlOf = ({ schema, compiled, id }: ScanContext, { tenant }: Address): RootSql =>
+  rootSql(schema, compiled, { id, tenant });
+
+function storedRecord(context: ScanContext, sql: RootSql, row: Row, family: Family): Stored {
   const [revision, digest, , position, form] = row;
-  const { key, value } = context.compiled.decode(row.slice(SIDECAR_WIDTH));
+  const { key, value } = context.compiled.decode(sql.stored(row.slice(SIDECAR_WIDTH), family));
   return {
     key,
     value,
@@ -66,46 +44,73 @@ function stored(context: ScanContext, row: readonly (string | null)[]): Stored {
   };
 }
 
+/** The child rows of these root rows. @param width of what stands before the root's cells. */
+function familyOf(
+  sql: Pick<SqlTransaction, "query">,
+  { schema, compiled }: ScanContext,
+  { tenant }: Address,
+  rows: readonly Row[],
+  width: number,
+): Promise<Family> | Family {
+  if (compiled.tables.length === 1) return [];
+  const before = width + (compiled.restInLedger ? 2 : 0);
+  const roots = rows.map((row) => row.slice(before));
+  return fetchFamily(sql, { schema, compiled, tenant }, roots);
+}
+
 /** All rows of the table, those that the sidecar knows in the order of the source, the app's own behind them. */
 export async function* scan(
   context: ScanContext,
   from: Address,
   options: ScanOptions = {},
 ): AsyncGenerator<readonly Stored[]> {
-  const sql = tableSql(context);
+  const sql = sqlOf(context, from);
   const order = options.order === "position" ? `r.position nulls last, ${sql.key}` : sql.key;
-  const query = `select ${SIDECAR}, ${sql.cells} from ${sql.place} t
+  const query = `select ${SIDECAR}, ${sql.cells} from ${sql.from}
     left join outgrow.record r on r.collection = $1 and r.tenant = $2 and r.key = ${sql.ledgerKey} and r.state = 'present'
-    where true${sql.tenantIs(2)} order by ${order}`;
+    where ${sql.scope} order by ${order}`;
   const parameters = [String(context.id), from.tenant];
-  for await (const rows of cursor(context.database, query, parameters, options)) {
-    yield rows.map((row) => stored(context, row));
-  }
+  const make = async (transaction: SqlTransaction, rows: readonly Row[]): Promise<Stored[]> => {
+    const family = await familyOf(transaction, context, from, rows, SIDECAR_WIDTH);
+    return rows.map((row) => storedRecord(context, sql, row, family));
+  };
+  yield* cursor(context.database, query, parameters, options, make);
 }
 
 export async function* rebuild(
   context: ScanContext,
   from: Address,
   options: ScanOptions = {},
-): AsyncGenerator<readonly { readonly key: string; readonly value: Stored["value"] }[]> {
-  const sql = tableSql(context);
-  const byTenant = sql.tenantIs(1);
-  const query = `select ${sql.cells} from ${sql.place} t where true${byTenant} order by ${sql.key}`;
-  const parameters = byTenant === "" ? [] : [from.tenant];
-  for await (const rows of cursor(context.database, query, parameters, options)) {
-    yield rows.map((row) => context.compiled.decode(row));
-  }
+): AsyncGenerator<readonly Rebuilt[]> {
+  const sql = sqlOf(context, from);
+  const bound = context.compiled.layout.tables[0].bound === true;
+  // In somebody else's table only the ledger knows which rows are this move's.
+  const ours = bound
+    ? `exists (select from outgrow.record r where r.collection = ${context.id}
+        and r.tenant = $1 and r.key = ${sql.ledgerKey} and r.state = 'present'), `
+    : "";
+  const query = `select ${ours}${sql.cells} from ${sql.from} where ${sql.scope} order by ${sql.key}`;
+  const width = bound ? 1 : 0;
+  const make = async (transaction: SqlTransaction, rows: readonly Row[]): Promise<Rebuilt[]> => {
+    const family = await familyOf(transaction, context, from, rows, width);
+    return rows.map((row) => ({
+      ...context.compiled.decode(sql.stored(width === 0 ? row : row.slice(width), family)),
+      foreign: bound && row[0] !== "t",
+    }));
+  };
+  yield* cursor(context.database, query, bound ? [from.tenant] : [], options, make);
 }
 
 /** A cursor in a read-only transaction of its own: one snapshot, constant memory. */
-async function* cursor(
+async function* cursor<T>(
   database: SqlDatabase,
   query: string,
   parameters: readonly string[],
   { size = PAGE, signal }: ScanOptions,
-): AsyncGenerator<readonly (readonly (string | null)[])[]> {
+  make: (sql: SqlTransaction, rows: SqlResult["rows"]) => Promise<readonly T[]>,
+): AsyncGenerator<readonly T[]> {
   // A transaction is a callback and a generator is not: batches are handed over one by one between the two.
-  const handover = new Handover<readonly (readonly (string | null)[])[]>();
+  const handover = new Handover<readonly T[]>();
   const done = database
     .transaction(
       async (sql) => {
@@ -114,7 +119,7 @@ async function* cursor(
         await sql.query("set local cursor_tuple_fraction = 1");
         await sql.query("set local enable_nestloop = off");
         for await (const rows of sql.cursor(query, parameters, size)) {
-          if (!(await handover.give(rows))) return;
+          if (!(await handover.give(await make(sql, rows)))) return;
           if (signal?.aborted) throw new OutgrowError("INTERRUPTED");
         }
       },
@@ -189,19 +194,35 @@ export async function read(
   from: Address,
   keys: readonly string[],
 ): Promise<(Stored | undefined)[]> {
-  const sql = tableSql(context);
-  const [root] = context.compiled.layout.tables;
-  const pairs = keys.map((key) => [key, keyCell(root.key.codec, key)] as const);
-  const cells = pairs.flatMap(([, cell]) => (cell === undefined ? [] : [String(cell)]));
+  const work = (sql: Pick<SqlTransaction, "query">): Promise<(Stored | undefined)[]> =>
+    readWith(sql, context, from, keys);
+  // A record of several tables is read in one snapshot.
+  return context.compiled.tables.length === 1
+    ? work(context.database)
+    : context.database.transaction(work, { readOnly: true });
+}
+
+/** The same, inside somebody's transaction. */
+export async function readWith(
+  transaction: Pick<SqlTransaction, "query">,
+  context: ScanContext,
+  from: Address,
+  keys: readonly string[],
+): Promise<(Stored | undefined)[]> {
+  const sql = sqlOf(context, from);
+  const cells = keys.flatMap((key) => {
+    const cell = context.compiled.rowKey(key, from.tenant);
+    return cell === undefined ? [] : [String(cell)];
+  });
   // `limit 1` leaves the planner no other way than the sidecar's index: it knows nothing of a table just filled.
-  const { rows } = await context.database.query(
-    `select ${SIDECAR}, ${sql.cells} from ${sql.place} t
+  const { rows } = await transaction.query(
+    `select ${SIDECAR}, ${sql.cells} from ${sql.from}
      left join lateral (select * from outgrow.record o where o.collection = $1 and o.tenant = $2
        and o.key = ${sql.ledgerKey} and o.state = 'present' limit 1) r on true
-     where ${sql.key} = any($3::${sql.keyType}[])${sql.tenantIs(2)}`,
+     where ${sql.key} = any($3::${sql.keyType}[]) and ${sql.scope}`,
     [String(context.id), from.tenant, textArray(cells)],
   );
-  const { rows: gone } = await context.database.query(
+  const { rows: gone } = await transaction.query(
     `select key, revision, position from outgrow.record
      where collection = $1 and tenant = $2 and state = 'deleted' and key = any($3::text[])`,
     [String(context.id), from.tenant, textArray(keys)],
@@ -218,19 +239,18 @@ export async function read(
       exception: undefined,
     });
   }
+  const family = await familyOf(transaction, context, from, rows, SIDECAR_WIDTH);
   for (const row of rows) {
-    const one = stored(context, row);
+    const one = storedRecord(context, sql, row, family);
     found.set(one.key, one);
   }
   return keys.map((key) => found.get(key));
 }
 
 export async function count(context: ScanContext, of: Address): Promise<number> {
-  const sql = tableSql(context);
-  const byTenant = sql.tenantIs(1);
+  const sql = sqlOf(context, of);
   const { rows } = await context.database.query(
-    `select count(*) from ${sql.place} t where true${byTenant}`,
-    byTenant === "" ? [] : [of.tenant],
+    `select count(*) from ${sql.place} t where ${sql.scope}`,
   );
   const [cell] = rows[0] ?? [];
   if (cell === null || cell === undefined) throw new OutgrowError("TARGET_REFUSED");

@@ -9,26 +9,39 @@
  *   conflict   the same revision with other content: neither stays; both go to quarantine
  *   foreign    a row of this key that the sidecar does not call present: it stays, ours goes to quarantine
  */
+
+import type { Value } from "../../collection/value.ts";
 import { failpoint } from "../../failpoint.ts";
-import type { CompiledTable } from "../../layout/compile.ts";
+import type { CompiledLayout, CompiledTable } from "../../layout/compile.ts";
 import type { SqlValue } from "../../layout/layout.ts";
 import type { RecordWrite } from "../../store/driver.ts";
 import { copyBinary } from "./copy-binary.ts";
 import type { SqlResult, SqlTransaction } from "./database.ts";
-import { qualified, quote } from "./quote.ts";
-import { expectCount, SIDECAR, sidecarRows } from "./sidecar.ts";
+import type { EncodedRows } from "./encoded-rows.ts";
+import { deleteChildren, fetchFamily } from "./family.ts";
+import { literal, qualified, quote } from "./quote.ts";
+import { rootSql } from "./root-sql.ts";
+import {
+  copyInto,
+  expectCount,
+  LATE,
+  lateRows,
+  REST,
+  restRows,
+  SIDECAR,
+  sidecarRows,
+} from "./sidecar.ts";
 import { columnList } from "./tables.ts";
 
 export interface StagedWrite {
   readonly schema: string;
   readonly collection: number;
   readonly tenant: string;
-  readonly table: CompiledTable;
+  readonly compiled: CompiledLayout;
   /** Row security applies to whoever writes: COPY is refused, rows are inserted from a temporary table. */
   readonly secured: boolean;
   readonly records: readonly RecordWrite[];
-  /** One row of the table per record. */
-  readonly rows: readonly SqlValue[][];
+  readonly encoded: EncodedRows;
 }
 
 /** Why a record was not written. */
@@ -41,7 +54,7 @@ export interface Judged {
   readonly displaced: readonly {
     readonly key: string;
     readonly position: number | undefined;
-    readonly cells: readonly (string | null)[];
+    readonly value: Value;
   }[];
 }
 
@@ -49,7 +62,8 @@ export interface Judged {
 interface Stage {
   readonly sql: SqlTransaction;
   readonly write: StagedWrite;
-  /** The app's table. */
+  /** The app's root table. */
+  readonly table: CompiledTable;
   readonly place: string;
   /** Temporary: what the sidecar would say, with the key's own cells; and the verdicts. */
   readonly staged: string;
@@ -70,10 +84,13 @@ interface Verdicts {
 }
 
 export async function writeStaged(sql: SqlTransaction, write: StagedWrite): Promise<Judged> {
+  const [table] = write.compiled.tables;
+  if (table === undefined) throw new TypeError("A layout has a table.");
   const stage: Stage = {
     sql,
     write,
-    place: qualified(write.schema, write.table.name),
+    table,
+    place: qualified(write.schema, table.name),
     staged: `outgrow_staged_${write.collection}`,
     judged: `outgrow_judged_${write.collection}`,
   };
@@ -84,6 +101,7 @@ export async function writeStaged(sql: SqlTransaction, write: StagedWrite): Prom
   const displaced = await takeOut(stage, verdicts);
   await addRows(stage, verdicts.added);
   await replaceRows(stage, verdicts.replaced);
+  await addBelongings(stage, [...verdicts.added, ...verdicts.replaced]);
   await writeSidecar(stage, verdicts.known);
   return { lost: verdicts.lost, displaced };
 }
@@ -101,8 +119,8 @@ const sameKey = (table: CompiledTable): string =>
     .map(([column, cell]) => `t.${column} = s.${cell}`)
     .join(" and ");
 
-async function fill({ sql, write, place, staged }: Stage): Promise<void> {
-  const { table, records } = write;
+async function fill({ sql, write, table, place, staged }: Stage): Promise<void> {
+  const { records } = write;
   const cells = keyCells(table);
   // The key's columns with the app's types and collations, whatever they are by now.
   const columns = cells.map(([column, cell]) => `t.${column} as ${cell}`);
@@ -117,7 +135,11 @@ async function fill({ sql, write, place, staged }: Stage): Promise<void> {
     ["seq", ...SIDECAR.map(([name]) => quote(name)), ...cells.map(([, cell]) => cell)],
     copyBinary(
       ["integer", ...SIDECAR.map(([, type]) => type), ...keyTypes],
-      sidecar.map((row, seq) => [seq, ...row, ...(write.rows[seq] ?? []).slice(0, table.keyWidth)]),
+      sidecar.map((row, seq) => [
+        seq,
+        ...row,
+        ...(write.encoded.rows[0]?.[seq] ?? []).slice(0, table.keyWidth),
+      ]),
     ),
   );
   expectCount(stored, records.length, "the staged batch");
@@ -127,7 +149,7 @@ async function fill({ sql, write, place, staged }: Stage): Promise<void> {
  * Looks every key up by its index, one by one: `lateral … limit 1` leaves the planner no other way. It knows
  * little of tables that were filled a moment ago, and its guesses then cost a scan of all of them per batch.
  */
-async function judge({ sql, write, place, staged, judged }: Stage): Promise<Verdicts> {
+async function judge({ sql, write, table, place, staged, judged }: Stage): Promise<Verdicts> {
   await sql.query(
     `create temporary table ${judged} on commit drop as
      select s.seq, s.key, s.state, coalesce(r.state, 'none') as was, r.position,
@@ -149,7 +171,7 @@ async function judge({ sql, write, place, staged, judged }: Stage): Promise<Verd
      left join lateral (select * from outgrow.record o
        where o.collection = $1 and o.tenant = $2 and o.key = s.key limit 1) r on true
      left join lateral (select true as found from ${place} t
-       where ${sameKey(write.table)} limit 1) t on true`,
+       where ${sameKey(table)} limit 1) t on true`,
     [String(write.collection), write.tenant],
   );
   const { rows } = await sql.query(`select seq, verdict, was, state from ${judged} order by seq`);
@@ -179,54 +201,112 @@ function sorted(rows: SqlResult["rows"]): Verdicts {
   return { lost, added, replaced, ...counts };
 }
 
-/** Takes out the rows of deleted keys and of keys in conflict; returns those that belong in quarantine. */
+/**
+ * Takes out the rows of deleted keys and of keys in conflict, and the children of all that are replaced; returns
+ * the records that belong in quarantine.
+ */
 async function takeOut(stage: Stage, verdicts: Verdicts): Promise<Judged["displaced"]> {
-  const { sql, write, place, staged, judged } = stage;
-  const remove = (which: string): string =>
-    `delete from ${place} t using ${staged} s, ${judged} j
-     where s.seq = j.seq and ${sameKey(write.table)} and j.was = 'present' and ${which}`;
-  if (verdicts.deleted > 0) {
-    await sql.query(remove("j.verdict = 'replace' and j.state = 'deleted'"));
+  const gone: string[] = [];
+  if (verdicts.deleted > 0) gone.push("(j.verdict = 'replace' and j.state = 'deleted')");
+  if (verdicts.conflicting > 0) gone.push("j.verdict = 'conflict'");
+  const displaced = verdicts.conflicting > 0 ? await displacedRecords(stage) : [];
+  const changed = verdicts.replaced.length > 0 ? [...gone, "j.verdict = 'replace'"] : gone;
+  if (changed.length > 0) await takeBelongings(stage, changed.join(" or "));
+  if (gone.length > 0) {
+    const { sql, table, place, staged, judged } = stage;
+    await sql.query(
+      `delete from ${place} t using ${staged} s, ${judged} j
+       where s.seq = j.seq and ${sameKey(table)} and j.was = 'present' and (${gone.join(" or ")})`,
+    );
   }
-  if (verdicts.conflicting === 0) return [];
-  const { rows: gone } = await sql.query(
-    `${remove("j.verdict = 'conflict'")}
-     returning j.key, j.position, j.same_revision, ${columnList(write.table, "t").join(", ")}`,
+  return displaced;
+}
+
+/** What the tables hold of keys that are in conflict, of this very revision. */
+async function displacedRecords(stage: Stage): Promise<Judged["displaced"]> {
+  const { sql, write, table, staged, judged } = stage;
+  const { schema, compiled, tenant } = write;
+  const root = rootSql(schema, compiled, { id: write.collection, tenant });
+  const { rows } = await sql.query(
+    `select j.key, j.position, ${root.cells} from ${staged} s join ${judged} j on j.seq = s.seq, ${root.from}
+     where ${sameKey(table)} and j.was = 'present' and j.verdict = 'conflict' and j.same_revision`,
   );
-  return gone
-    .filter(([, , sameRevision]) => sameRevision === "t")
-    .map(([key, position, , ...cells]) => ({
-      key: key as string,
-      position: position === null || position === undefined ? undefined : Number(position),
-      cells,
-    }));
+  const before = 2 + (compiled.restInLedger ? 2 : 0);
+  const cells = rows.map((row) => row.slice(before));
+  const family = await fetchFamily(sql, { schema, compiled, tenant }, cells);
+  return rows.map(([key, position, ...row]) => ({
+    key: key as string,
+    position: position === null || position === undefined ? undefined : Number(position),
+    value: compiled.decode(root.stored(row, family)).value,
+  }));
+}
+
+/** Deletes the child rows and the kept rests of records whose verdict is one of these. */
+async function takeBelongings(stage: Stage, which: string): Promise<void> {
+  const { sql, write, table, staged, judged } = stage;
+  const { schema, compiled, tenant } = write;
+  const judgedRows = `from ${staged} s join ${judged} j on j.seq = s.seq where j.was = 'present' and (${which})`;
+  const key = `s.cell_${table.keyWidth - 1}`;
+  await deleteChildren(sql, { schema, compiled, tenant }, `select ${key} ${judgedRows}`);
+  for (const kept of ["outgrow.rest", "outgrow.late"]) {
+    await sql.query(
+      `delete from ${kept} where collection = ${write.collection} and tenant = ${literal(tenant)}
+       and key in (select s.key ${judgedRows})`,
+    );
+  }
+}
+
+/** The child rows and kept rests of records that were written. */
+async function addBelongings(stage: Stage, seqs: readonly number[]): Promise<void> {
+  const { sql, write } = stage;
+  const { compiled, encoded, records, collection, tenant } = write;
+  for (const [index, table] of compiled.tables.entries()) {
+    if (index === 0) continue;
+    const rows = encoded.of(index, seqs);
+    if (rows.length === 0) continue;
+    const place = qualified(write.schema, table.name);
+    const count = write.secured
+      ? await insertRows(stage, `outgrow_children_${index}`, table, rows, "")
+      : await copyRows(stage, place, table, rows);
+    expectCount(count, rows.length, table.name);
+  }
+  await copyInto(sql, "outgrow.rest", REST, restRows(collection, tenant, records, encoded, seqs));
+  const late = lateRows(collection, tenant, records, encoded, new Set(seqs));
+  await copyInto(sql, "outgrow.late", LATE, late);
 }
 
 /** Without `on conflict`: a row that appeared since the judgement is somebody's, and is not overwritten. */
 async function addRows(stage: Stage, seqs: readonly number[]): Promise<void> {
   if (seqs.length === 0) return;
-  const { write, place } = stage;
+  const { write, table, place } = stage;
+  const rows = write.encoded.of(0, seqs);
   const count = write.secured
-    ? await insertRows(stage, "outgrow_added", seqs, "")
-    : await copyRows(stage, place, seqs);
-  expectCount(count, seqs.length, write.table.name);
+    ? await insertRows(stage, "outgrow_added", table, rows, "")
+    : await copyRows(stage, place, table, rows);
+  expectCount(count, seqs.length, table.name);
 }
 
 /** An update rather than delete and insert: what refers to the row goes on doing so. */
 async function replaceRows(stage: Stage, seqs: readonly number[]): Promise<void> {
   if (seqs.length === 0) return;
-  const { table } = stage.write;
+  const { table, write } = stage;
   const names = columnList(table);
-  const changes = names.slice(table.keyWidth).map((name) => `${name} = excluded.${name}`);
   const keys = names.slice(0, table.keyWidth).join(", ");
+  // A table of nothing but its key has nothing to change: it is set to what it is.
+  const changed = names.slice(names.length > table.keyWidth ? table.keyWidth : 0);
+  const changes = changed.map((name) => `${name} = excluded.${name}`);
   const update = `on conflict (${keys}) do update set ${changes.join(", ")}`;
-  const count = await insertRows(stage, "outgrow_replaced", seqs, update);
+  const rows = write.encoded.of(0, seqs);
+  const count = await insertRows(stage, "outgrow_replaced", table, rows, update);
   expectCount(count, seqs.length, table.name);
 }
 
-function copyRows({ sql, write }: Stage, into: string, seqs: readonly number[]): Promise<number> {
-  const { table } = write;
-  const rows = seqs.map((seq) => write.rows[seq] as SqlValue[]);
+function copyRows(
+  { sql }: Stage,
+  into: string,
+  table: CompiledTable,
+  rows: readonly SqlValue[][],
+): Promise<number> {
   const types = table.columns.map(({ type }) => type);
   return sql.copyIn(into, columnList(table), copyBinary(types, rows));
 }
@@ -234,18 +314,21 @@ function copyRows({ sql, write }: Stage, into: string, seqs: readonly number[]):
 async function insertRows(
   stage: Stage,
   name: string,
-  seqs: readonly number[],
+  table: CompiledTable,
+  rows: readonly SqlValue[][],
   onConflict: string,
 ): Promise<number> {
-  const { sql, write, place } = stage;
-  const columns = columnList(write.table).join(", ");
+  const { sql, write } = stage;
+  const place = qualified(write.schema, table.name);
+  const columns = columnList(table).join(", ");
   const temporary = `${name}_${write.collection}`;
   await sql.query(
     `create temporary table ${temporary} on commit drop as select ${columns} from ${place} limit 0`,
   );
-  expectCount(await copyRows(stage, temporary, seqs), seqs.length, "the staged rows");
+  expectCount(await copyRows(stage, temporary, table, rows), rows.length, "the staged rows");
+  // A key that the database would count itself is the record's all the same.
   const { count } = await sql.query(
-    `insert into ${place} (${columns}) select ${columns} from ${temporary} ${onConflict}`,
+    `insert into ${place} (${columns}) overriding system value select ${columns} from ${temporary} ${onConflict}`,
   );
   return count;
 }

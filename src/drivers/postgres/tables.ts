@@ -6,15 +6,25 @@ import type { Move } from "../../store/ledger.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
 import { qualified, quote, textArray } from "./quote.ts";
 
-/** The statement that makes a layout's table. Text keys compare as bytes do, in every database alike. */
-export function createTable(schema: string, layout: Layout): string {
-  const [table] = compileLayout(layout).tables;
-  if (table === undefined) throw new TypeError("A layout has a table.");
+/** The statements that make a layout's tables, but for those that are there already. Parents come first. */
+export function createTablesSql(schema: string, layout: Layout): string[] {
+  return compileLayout(layout).tables.flatMap((table, index) =>
+    layout.tables[index]?.bound ? [] : [createTable(schema, layout, table, index)],
+  );
+}
+
+/** Text keys compare as bytes do, in every database alike. */
+function createTable(schema: string, layout: Layout, table: CompiledTable, at: number): string {
   const keys = table.columns.slice(0, table.keyWidth).map(({ name }) => quote(name));
+  const declared = new Map(
+    layout.tables[at]?.columns.map((column) => [column.name, column] as const),
+  );
   const columns = table.columns.map(({ name, type }, index) => {
     const isKey = index < table.keyWidth;
     const collate = isKey && type === "text" ? ' collate "C"' : "";
-    return `  ${quote(name)} ${type}${collate}${isKey ? " not null" : ""}`;
+    const column = declared.get(name);
+    const notNull = isKey || column?.fill !== undefined ? " not null" : "";
+    return `  ${quote(name)} ${column?.sqlType ?? type}${collate}${notNull}`;
   });
   return `create table ${qualified(schema, table.name)} (\n${columns.join(",\n")},\n  primary key (${keys.join(", ")})\n)`;
 }
@@ -25,7 +35,7 @@ export async function createTables(
   schema: string,
   layouts: readonly Layout[],
 ): Promise<void> {
-  const names = layouts.flatMap(({ tables }) => tables.map(({ name }) => name));
+  const names = ownTables(layouts);
   const { rows: taken } = await sql.query(
     `select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = $1 and c.relname = any($2::text[]) order by 1`,
@@ -35,13 +45,22 @@ export async function createTables(
     const list = taken.map(([name]) => `${schema}.${name}`).join(", ");
     throw new OutgrowError("TABLE_TAKEN", { detail: list });
   }
-  for (const layout of layouts) await sql.query(createTable(schema, layout));
+  for (const layout of layouts) {
+    for (const statement of createTablesSql(schema, layout)) await sql.query(statement);
+  }
   if (await isExposed(sql, schema)) {
     // A Supabase project serves this schema to anyone who has its public key: without policies nobody may read.
     for (const name of names) {
       await sql.query(`alter table ${qualified(schema, name)} enable row level security`);
     }
   }
+}
+
+/** The tables that a move makes, and may drop: not those that it was bound to. */
+export function ownTables(layouts: readonly Layout[]): string[] {
+  return layouts.flatMap(({ tables }) =>
+    tables.flatMap(({ name, bound }) => (bound ? [] : [name])),
+  );
 }
 
 /** Whether tables of this schema are reachable by an API with a public key (Supabase's roles are there). */
@@ -59,6 +78,7 @@ export function ledgerKeySql(codec: KeyColumn["codec"], column: string): string 
     case "ledger-key":
       return column;
     case "uuid":
+    case "derived-uuid":
       return `'s' || ${column}::text`;
     case "text":
       return `'s' || replace(${column}, chr(1), chr(1) || chr(3))`;

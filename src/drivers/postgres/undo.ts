@@ -1,15 +1,22 @@
 /** Taking back: what an earlier run brought and a newer source lacks, and all of a move. */
 import { dumpRevision, revision } from "../../collection/revision.ts";
+import { compileLayout } from "../../layout/compile.ts";
 import type { Layout } from "../../layout/layout.ts";
 import type { Move } from "../../store/ledger.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
+import { deleteChildren } from "./family.ts";
 import { dropLedgerIfEmpty, lockLedger } from "./ledger-schema.ts";
-import { qualified, quote } from "./quote.ts";
-import { ledgerKeySql } from "./tables.ts";
+import { literal, qualified, quote } from "./quote.ts";
+import { rootSql } from "./root-sql.ts";
+import { ownTables } from "./tables.ts";
 
 /** Of an earlier run of the move, and of no app: $4 is the revision of the current run. */
 const OLD = `r.collection = (select id from outgrow.collection where move = $1 and name = $2)
   and r.tenant = $3 and r.state = 'present' and r.revision < $4 and r.revision < '${revision(1, 0)}'`;
+
+/** All that the move knows of a collection: what it brought, and what an app wrote since. */
+const ALL = `r.collection = (select id from outgrow.collection where move = $1 and name = $2)
+  and r.tenant = $3 and r.state = 'present'`;
 
 /** Deletes the rows of earlier runs that the current one did not bring again. Returns how many. */
 export function pruneMove(database: SqlDatabase, move: Move): Promise<number> {
@@ -27,14 +34,8 @@ export function pruneMove(database: SqlDatabase, move: Move): Promise<number> {
 }
 
 async function pruneCollection(sql: SqlTransaction, move: Move, layout: Layout): Promise<number> {
-  const { name, key, tenantColumn } = layout.tables[0];
   const parameters = [String(move.id), layout.collection, move.tenant, dumpRevision(move.run)];
-  const tenant = tenantColumn === undefined ? "" : `and t.${quote(tenantColumn)} = $3`;
-  const { count } = await sql.query(
-    `delete from ${qualified(move.schema, name)} t using outgrow.record r
-     where ${OLD} and r.key = ${ledgerKeySql(key.codec, `t.${quote(key.name)}`)} ${tenant}`,
-    parameters,
-  );
+  const count = await deleteRecords(sql, move, layout, OLD, parameters);
   await sql.query(
     `update outgrow.record r set state = 'deleted', revision = $4, digest = null, form = null
      where ${OLD}`,
@@ -43,7 +44,46 @@ async function pruneCollection(sql: SqlTransaction, move: Move, layout: Layout):
   return count;
 }
 
-/** Drops a move's tables and its rows of the ledger; schemas too when they were ours and are empty now. */
+/** Deletes the rows of records, with their children and rests. @param which a condition on `outgrow.record r`. */
+async function deleteRecords(
+  sql: SqlTransaction,
+  move: Move,
+  layout: Layout,
+  which: string,
+  parameters: readonly string[],
+): Promise<number> {
+  const compiled = compileLayout(layout);
+  const { rows } = await sql.query(
+    "select id from outgrow.collection where move = $1 and name = $2",
+    [String(move.id), layout.collection],
+  );
+  const id = Number(rows[0]?.[0]);
+  const { schema, tenant } = move;
+  const root = rootSql(schema, compiled, { id, tenant });
+  const going = `outgrow_going_${id}`;
+  await sql.query(
+    `create temporary table ${going} on commit drop as
+     select ${root.key} as cell, r.key from ${root.from} join outgrow.record r on r.key = ${root.ledgerKey}
+     where ${root.scope} and ${which}`,
+    parameters,
+  );
+  await deleteChildren(sql, { schema, compiled, tenant }, `select cell from ${going}`);
+  const { count } = await sql.query(
+    `delete from ${root.place} t where ${root.scope} and ${root.key} in (select cell from ${going})`,
+  );
+  for (const kept of ["outgrow.rest", "outgrow.late"]) {
+    await sql.query(
+      `delete from ${kept} where collection = ${id} and tenant = ${literal(tenant)}
+       and key in (select key from ${going})`,
+    );
+  }
+  return count;
+}
+
+/**
+ * Drops a move's tables and its rows of the ledger; schemas too when they were ours and are empty now. Of tables
+ * that it was bound to, it deletes the rows that it brought.
+ */
 export function dropMove(
   database: SqlDatabase,
   move: Move,
@@ -55,14 +95,23 @@ export function dropMove(
       "select owns_schema from outgrow.move where id = $1 for update",
       [id],
     );
-    const tables = move.collections.flatMap(({ layout }) => layout.tables.map(({ name }) => name));
-    for (const table of tables) {
-      await sql.query(`drop table if exists ${qualified(move.schema, table)}`);
+    const layouts = move.collections.map(({ layout }) => layout);
+    for (const layout of layouts) {
+      if (layout.tables[0].bound)
+        await deleteRecords(sql, move, layout, ALL, [id, layout.collection, move.tenant]);
     }
-    await sql.query(
-      "delete from outgrow.record where collection in (select id from outgrow.collection where move = $1)",
-      [id],
-    );
+    const tables = ownTables(layouts);
+    if (tables.length > 0) {
+      const list = tables.map((table) => qualified(move.schema, table)).join(", ");
+      // In one statement: they may refer to each other.
+      await sql.query(`drop table if exists ${list}`);
+    }
+    for (const table of ["outgrow.record", "outgrow.rest", "outgrow.late"]) {
+      await sql.query(
+        `delete from ${table} where collection in (select id from outgrow.collection where move = $1)`,
+        [id],
+      );
+    }
     await sql.query("delete from outgrow.move where id = $1", [id]);
     if (owns[0]?.[0] === "t") await leaveSchema(sql, move.schema);
     await dropLedgerIfEmpty(sql);
