@@ -1,4 +1,4 @@
-import { createTable } from "../drivers/postgres/tables.ts";
+import { sqlMigration } from "../layout/emit/index.ts";
 import { type CopyResult, copy } from "../transfer/copy.ts";
 import { inspect } from "../transfer/inspect.ts";
 import { inspectionText } from "./inspect.ts";
@@ -48,7 +48,9 @@ async function dryRun(
 ): Promise<Outcome> {
   const inspection = await inspect(spec, { ...source, tenantColumn: options.tenant !== undefined });
   const schema = options.schema ?? "public";
-  const sql = inspection.collections.map(({ layout }) => `${createTable(schema, layout)};`);
+  const layouts = inspection.collections.map(({ layout }) => layout);
+  const { create, afterLoad } = sqlMigration({ schema, layouts });
+  const sql = afterLoad === "" ? [create] : [create, afterLoad];
   return {
     result: { dryRun: true, inspection, sql },
     text: () => `${inspectionText(inspection)}\n\n${sql.join("\n\n")}\n\nNothing was written.`,

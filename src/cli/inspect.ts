@@ -17,7 +17,9 @@ function inRest(
   properties: Inspection["collections"][number]["properties"],
 ): number {
   const keyName = key.from === "property" && key.path.length === 1 ? key.path[0] : undefined;
-  return properties.filter(({ name, column }) => column === undefined && name !== keyName).length;
+  return properties.filter(
+    ({ name, column, table: own }) => column === undefined && own === undefined && name !== keyName,
+  ).length;
 }
 
 /** What was found, as a person reads it. */
@@ -36,14 +38,14 @@ export function inspectionText(inspection: Inspection): string {
       ["collection", "table", ">records", "key", "columns", "in the rest"],
       inspection.collections.map(({ name, layout, records, key, properties }) => [
         visible(name),
-        layout.tables[0].name,
+        layout.tables.map(({ name }) => name).join(", "),
         records.toLocaleString("en-US"),
         key.from === "property"
           ? visible(key.path.join("."))
           : key.from === "format"
             ? "(its own)"
             : "(position)",
-        String(layout.tables[0].columns.length),
+        String(layout.tables.reduce((sum, { columns }) => sum + columns.length, 0)),
         String(inRest(layout, properties)),
       ]),
     ),

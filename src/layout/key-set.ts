@@ -1,13 +1,17 @@
 /**
  * Counts distinct keys in bounded memory: open addressing over 52-bit hashes, 8 bytes a slot, outside the heap.
- * Beyond `MAX_KEYS` it stops counting and says so; the copy finds every repetition all the same, because the
+ * Beyond its limit it stops counting and says so; the copy finds every repetition all the same, because the
  * target's primary key does. Two of four million keys share a hash once in about a thousand collections: then
- * one key too many counts as repeated, in a number that is only ever shown.
+ * one key too many counts as repeated, or as contained, in a number that is only ever shown: what is built on it
+ * (a foreign key) is proved again by the database.
  */
 const MAX_KEYS = 4_000_000;
+/** Most sets stay small, and a source may have ten thousand collections. */
+const FIRST_SLOTS = 16;
 
 export class KeySet {
-  #slots = new Float64Array(1024);
+  readonly #limit: number;
+  #slots = new Float64Array(FIRST_SLOTS);
   /** Distinct keys seen while counting. */
   size = 0;
   /** Keys that were there already. */
@@ -15,35 +19,61 @@ export class KeySet {
   /** Whether keys were left uncounted. */
   full = false;
 
-  add(key: string): void {
-    if (this.full) return;
-    if (this.size * 2 >= this.#slots.length) {
-      if (this.size >= MAX_KEYS) {
-        this.full = true;
-        return;
-      }
-      this.#grow();
-    }
-    if (this.#put(this.#slots, hash52(key))) this.size++;
-    else this.repeated++;
+  constructor(limit = MAX_KEYS) {
+    this.#limit = limit;
   }
 
-  #put(slots: Float64Array, hash: number): boolean {
-    const mask = slots.length - 1;
-    let slot = hash & mask;
-    while (slots[slot] !== 0) {
-      if (slots[slot] === hash) return false;
-      slot = (slot + 1) & mask;
+  /** @returns whether the key is new. */
+  add(key: string): boolean {
+    if (this.full) return false;
+    if (this.size >= this.#limit) {
+      this.full = true;
+      return false;
     }
-    slots[slot] = hash;
-    return true;
+    if (this.size * 2 >= this.#slots.length) this.#grow();
+    if (put(this.#slots, hash52(key))) {
+      this.size++;
+      return true;
+    }
+    this.repeated++;
+    return false;
+  }
+
+  has(key: string): boolean {
+    return contains(this.#slots, hash52(key));
+  }
+
+  /** How many of this set's keys are in the other one too. */
+  countIn(other: KeySet): number {
+    let count = 0;
+    for (const hash of this.#slots) if (hash !== 0 && contains(other.#slots, hash)) count++;
+    return count;
   }
 
   #grow(): void {
     const larger = new Float64Array(this.#slots.length * 2);
-    for (const hash of this.#slots) if (hash !== 0) this.#put(larger, hash);
+    for (const hash of this.#slots) if (hash !== 0) put(larger, hash);
     this.#slots = larger;
   }
+}
+
+function put(slots: Float64Array, hash: number): boolean {
+  const slot = slotOf(slots, hash);
+  if (slots[slot] === hash) return false;
+  slots[slot] = hash;
+  return true;
+}
+
+function contains(slots: Float64Array, hash: number): boolean {
+  return slots[slotOf(slots, hash)] === hash;
+}
+
+/** Where the hash lies, or the free slot where it would. */
+function slotOf(slots: Float64Array, hash: number): number {
+  const mask = slots.length - 1;
+  let slot = hash & mask;
+  while (slots[slot] !== 0 && slots[slot] !== hash) slot = (slot + 1) & mask;
+  return slot;
 }
 
 /** A hash from 1 to 2^52, by two multiplicative hashes of different seeds (cyrb53's scheme). */

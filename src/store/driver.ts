@@ -107,6 +107,14 @@ export interface ScanOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A record as the app's own tables say it. */
+export interface Rebuilt {
+  readonly key: string;
+  readonly value: Value;
+  /** A row of somebody else's, in a table that the move was bound to. */
+  readonly foreign: boolean;
+}
+
 /** One move's collections in one store. */
 export interface Driver {
   readonly kind: string;
@@ -118,12 +126,9 @@ export interface Driver {
   scan(from: Address, options?: ScanOptions): AsyncIterable<readonly Stored[]>;
   /**
    * What the app's own tables say, rebuilt, without any help of the ledger: what `verify` compares.
-   * In the order of the table's key. `foreign` rows (not this move's) are included: the caller tells them apart.
+   * In the order of the table's key.
    */
-  rebuild(
-    from: Address,
-    options?: ScanOptions,
-  ): AsyncIterable<readonly { readonly key: string; readonly value: Value }[]>;
+  rebuild(from: Address, options?: ScanOptions): AsyncIterable<readonly Rebuilt[]>;
   /**
    * @throws {OutgrowError} RECORD_REFUSED when the store refuses some record (nothing was committed);
    * FENCED, OUTCOME_UNKNOWN, TARGET_FULL, TARGET_BUSY, TARGET_UNREACHABLE, LOST_ROW.

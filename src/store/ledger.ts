@@ -109,6 +109,23 @@ export interface SpillCount {
   readonly count: number;
 }
 
+/** What was done behind a load. */
+export interface Settlement {
+  /** References whose record is not there: the cell is NULL, the rest keeps the value. */
+  readonly dangling: readonly {
+    readonly collection: string;
+    readonly table: string;
+    readonly column: string;
+    readonly count: number;
+  }[];
+  /** Names of indexes and foreign keys that there are now. */
+  readonly made: readonly string[];
+  /** Those that the data does not bear out. */
+  readonly refused: readonly { readonly name: string; readonly sqlState: string }[];
+  /** Sequences that were raised to the highest key. */
+  readonly sequences: readonly string[];
+}
+
 /** The right to write a move. Its number grows with each holder: commits of an earlier one are FENCED. */
 export interface Lease {
   readonly move: string;
@@ -132,6 +149,8 @@ export interface Ledger {
     files: readonly SourceFile[],
     added: readonly MoveCollection[],
   ): Promise<Move>;
+  /** Makes indexes and foreign keys, writes what waited for other records, raises sequences. Idempotent. */
+  settle(name: string): Promise<Settlement>;
   setPhase(name: string, phase: Move["phase"], lease?: Lease): Promise<void>;
   /** Gapless finished batches of the current run come first; all are returned, ordered by file and batch. */
   checkpoints(name: string): Promise<readonly CheckpointEntry[]>;

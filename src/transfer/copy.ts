@@ -19,6 +19,7 @@ import type {
   Lease,
   Move,
   MoveCollection,
+  Settlement,
   SpillCount,
 } from "../store/ledger.ts";
 import { ahead } from "./ahead.ts";
@@ -53,6 +54,7 @@ export interface CopyResult {
   readonly counts: Readonly<Record<string, CollectionCounts>>;
   readonly spills: readonly SpillCount[];
   readonly pruned: number;
+  readonly settlement: Settlement;
   readonly seconds: number;
 }
 
@@ -83,6 +85,7 @@ export async function copy(
     const pruned = options.prune ? await target.ledger.prune(name) : 0;
     const move = (await target.ledger.find(name)) as Move;
     checkConservation(move, source, options);
+    const settlement = await target.ledger.settle(name);
     await target.ledger.setPhase(name, "copied", lease.lease);
     return {
       move: name,
@@ -91,6 +94,7 @@ export async function copy(
       counts: move.counts,
       spills: await target.ledger.spills(name),
       pruned,
+      settlement,
       seconds: (performance.now() - startedAt) / 1000,
     };
   } finally {

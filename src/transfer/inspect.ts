@@ -4,7 +4,14 @@
  */
 
 import { throwIfInterrupted } from "../errors.ts";
-import { inferKey, inferLayout } from "../layout/infer.ts";
+import {
+  type Choice,
+  type Dangling,
+  type InferredLayout,
+  inferKey,
+  inferLayouts,
+  type Proposals,
+} from "../layout/infer.ts";
 import type { Column, KeyRule, Layout } from "../layout/layout.ts";
 import { NOTICES, type NoticeCode } from "../layout/notices.ts";
 import { CollectionProfile, type PropertyProfile } from "../layout/profile.ts";
@@ -25,8 +32,10 @@ export interface InspectedProperty {
   readonly name: string;
   /** What the values are: kind -> count. */
   readonly kinds: Readonly<Record<string, number>>;
-  /** The column it would become: name and SQL codec; `undefined` when it stays in the rest. */
+  /** The column it would become: name and SQL codec; `undefined` when it has none of its own. */
   readonly column: { readonly name: string; readonly codec: Column["codec"] } | undefined;
+  /** The child table that its elements would lie in. With neither, it stays in the rest. */
+  readonly table: string | undefined;
 }
 
 export interface InspectedCollection {
@@ -39,6 +48,10 @@ export interface InspectedCollection {
   readonly largestBytes: number;
   readonly key: KeyRule;
   readonly layout: Layout;
+  /** Why the layout is as it is. */
+  readonly choices: readonly Choice[];
+  /** What the data suggests, and a person decides. */
+  readonly proposals: Proposals;
   readonly properties: readonly InspectedProperty[];
 }
 
@@ -60,6 +73,8 @@ export interface Inspection {
 export interface InspectOptions extends SourceOptions {
   /** Rows of all tables carry their tenant. */
   readonly tenantColumn?: boolean | undefined;
+  /** Which lists become tables of their own: see `InferOptions`. */
+  readonly flatten?: "none" | "auto" | "all" | undefined;
 }
 
 /** Inspects a source. @throws {OutgrowError} as `openSurveyed` */
@@ -79,12 +94,15 @@ interface Observed {
 /** The pass over an open source. */
 export async function inspectSource(source: Source, options: InspectOptions): Promise<Inspection> {
   const observed = await observe(source, options);
-  const taken = new Set<string>();
+  const profiles = source.collections.map(
+    ({ collection }) => (observed.get(collection) as Observed).profile,
+  );
+  const inferred = inferLayouts(profiles, options);
   const collections: InspectedCollection[] = [];
   const findings: Finding[] = [];
-  for (const part of source.collections) {
+  for (const [index, part] of source.collections.entries()) {
     const { profile, unreadable } = observed.get(part.collection) as Observed;
-    const layout = inferLayout(profile, { tenantColumn: options.tenantColumn ?? false, taken });
+    const { layout, choices, proposals, dangling } = inferred[index] as InferredLayout;
     collections.push({
       name: part.collection,
       file: source.files[part.file]?.input.name ?? "",
@@ -94,9 +112,14 @@ export async function inspectSource(source: Source, options: InspectOptions): Pr
       largestBytes: profile.largest,
       key: layout.key,
       layout,
+      choices,
+      proposals,
       properties: [...profile.properties.values()].map((property) => inspected(property, layout)),
     });
-    findings.push(...findingsOf(profile, unreadable, layout));
+    findings.push(
+      ...findingsOf(profile, unreadable, layout),
+      ...danglingFindings(profile, dangling),
+    );
     if (part.claimed !== undefined) {
       findings.push({
         code: "COUNT_CLAIMED",
@@ -129,6 +152,8 @@ async function observe(source: Source, options: InspectOptions): Promise<Map<str
       profile: new CollectionProfile(part.collection, {
         keyed: part.keyed,
         declaredKey: part.keyPath,
+        indexes: part.indexes,
+        collections: source.collections.map(({ collection }) => collection),
       }),
       unreadable: new Map(),
     });
@@ -150,11 +175,17 @@ async function observe(source: Source, options: InspectOptions): Promise<Map<str
 }
 
 function inspected(property: PropertyProfile, layout: Layout): InspectedProperty {
-  const column = layout.tables[0].columns.find((one) => one.property === property.name);
+  const column = layout.tables[0].columns.find(
+    ({ path }) => path.length === 1 && path[0] === property.name,
+  );
+  const table = layout.tables.find(
+    (one) => "parent" in one && one.parent === 0 && one.path[0] === property.name,
+  );
   return {
     name: property.name,
     kinds: Object.fromEntries(property.kinds),
     column: column === undefined ? undefined : { name: column.name, codec: column.codec },
+    table: table?.name,
   };
 }
 
@@ -194,6 +225,16 @@ function findingsOf(
   return findings;
 }
 
+function danglingFindings(profile: CollectionProfile, dangling: readonly Dangling[]): Finding[] {
+  return dangling.map(({ property, count, to }) => ({
+    code: "DANGLING_REFERENCE",
+    collection: profile.name,
+    property,
+    count,
+    message: `distinct values are no key of ${to}, which the property refers to`,
+  }));
+}
+
 function keyFindings(
   profile: CollectionProfile,
   layout: Layout,
@@ -225,6 +266,12 @@ function keyFindings(
     name,
     profile.records - key.present,
     "records lack the key: they go to quarantine",
+  );
+  add(
+    "KEY_LOOK_ALIKE",
+    name,
+    key.lookAlikeKeys,
+    "keys differ only in type, case or blanks from another: they are other records",
   );
   add("KEY_TOO_LONG", name, key.tooLong, "keys are longer than 1 KiB: they go to quarantine");
   if (layout.tables[0].key.codec === "ledger-key" && key.present > 0) {

@@ -45,6 +45,8 @@ export interface VerifiedCollection {
   readonly quarantined: number;
   /** Records that a person changed in quarantine and replayed: the target has what that person decided. */
   readonly decided: number;
+  /** Rows of somebody else's in a table that the move was bound to. */
+  readonly foreign: number;
 }
 
 export interface VerifyResult {
@@ -233,10 +235,14 @@ class CollectionCheck {
   }> {
     const buckets = emptyBuckets();
     let target = 0;
+    let foreign = 0;
     for await (const batch of this.#rebuilt()) {
       throwIfInterrupted(this.#context.options.signal);
+      for (const { key, value, foreign: isForeign } of batch) {
+        if (isForeign) foreign++;
+        else buckets[bucketOf(key)]?.add(boundDigest(key, value));
+      }
       target += batch.length;
-      for (const { key, value } of batch) buckets[bucketOf(key)]?.add(boundDigest(key, value));
     }
     const bad = buckets.flatMap((bucket, index) =>
       bucket.equals(sums.buckets[index] as DigestSum) ? [] : [index],
@@ -249,13 +255,14 @@ class CollectionCheck {
       summary: {
         name: this.#context.part.collection,
         source: expected + unaccounted,
-        target,
+        target: target - foreign,
         equal: expected + unaccounted - this.#missing - this.#different,
         missing: this.#missing,
         different: this.#different,
         extra: this.#extra,
         quarantined: this.#context.quarantined.filter(({ state }) => state !== "replayed").length,
         decided: this.#decided,
+        foreign,
       },
       differences: this.#differences,
     };
@@ -296,8 +303,8 @@ class CollectionCheck {
     const held = await this.#hold(group);
     const decided = this.#keys((state) => state === "replayed");
     for await (const batch of this.#rebuilt()) {
-      for (const { key, value } of batch) {
-        if (!group.has(bucketOf(key))) continue;
+      for (const { key, value, foreign } of batch) {
+        if (foreign || !group.has(bucketOf(key))) continue;
         const digest = held.get(key);
         held.delete(key);
         if (decided.has(key)) {

@@ -24,11 +24,10 @@ describe("numbers", () => {
   });
 
   it("input c-22: 1e400 and 1e-400 become neither Infinity nor 0", async () => {
-    const { exported, copied } = await exactly(
+    const { exported } = await exactly(
       rows('{"id":1,"n":1e400}', '{"id":2,"n":1e-400}', '{"id":3,"n":0.5}'),
     );
     expect(exported).toMatch(/1e400[\s\S]*1e-400/);
-    expect(copied.spills).toEqual([{ collection: "db", column: "n", code: "NUM_EXACT", count: 2 }]);
   });
 
   it("input c-23, c-27: -0 and 0.30000000000000004 come back bit for bit", async () => {

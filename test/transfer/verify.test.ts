@@ -15,7 +15,28 @@ describe("planted changes are found and named", () => {
     ["a type (text for null)", "update people set name = null where id = 3", ["different 3"]],
     [
       "something in the rest",
-      `update people set rest = '{"tags":["b"]}' where id = 3`,
+      `update people set rest = '{"mixed":"y"}' where id = 3`,
+      ["different 3"],
+    ],
+    ["something in jsonb", `update people set tags = '["b"]' where id = 3`, ["different 3"]],
+    [
+      "a child row dropped",
+      "delete from person_images where person_id = 3 and position = 1",
+      ["different 3"],
+    ],
+    [
+      "a child's value",
+      "update person_images set url = 'u' where person_id = 3 and position = 1",
+      ["different 3"],
+    ],
+    [
+      "a child given to another parent",
+      "update person_images set person_id = 4, position = 2 where person_id = 3 and position = 1",
+      ["different 3", "different 4"],
+    ],
+    [
+      "two children swapped",
+      "update person_images set position = case position when 0 then -1 else position end where person_id = 3; update person_images set position = 0 where person_id = 3 and position = 1; update person_images set position = 1 where person_id = 3 and position = -1",
       ["different 3"],
     ],
     [
@@ -33,11 +54,15 @@ describe("planted changes are found and named", () => {
       "update people set id = case id when 3 then -1 else 3 end where id in (3, 4); update people set id = 4 where id = -1",
       ["different 3", "different 4"],
     ],
-    ["a record dropped", "delete from people where id = 3", ["missing 3"]],
+    [
+      "a record dropped",
+      "delete from people where id = 3; delete from person_images where person_id = 3",
+      ["missing 3"],
+    ],
     ["a record added", "insert into people (id, name) values (900, 'new')", ["extra 900"]],
     [
       "one dropped, one doubled",
-      "delete from people where id = 3; insert into people select 900, name, score, active, rest from people where id = 4",
+      "delete from people where id = 3; update person_images set person_id = 900 where person_id = 3; insert into people select 900, name, score, active, tags, rest from people where id = 4",
       ["extra 900", "missing 3"],
     ],
   ];
@@ -50,17 +75,25 @@ describe("planted changes are found and named", () => {
       score: id / 7,
       active: id % 2 === 0,
       tags: ["a"],
+      mixed: id % 2 === 0 ? id : "x",
+      images: [0, 1].map((number) => ({ id: `${id}-${number}`, url: `u${number}-${id}` })),
     }));
     const source = await place.file("people.json", JSON.stringify(people));
     await copy(source, place.target);
+    // What a foreign key would refuse is planted all the same.
+    await sql(place.url, "alter table person_images drop constraint person_images_person_id_fkey");
     for (const [what, statement, expected] of PLANTS) {
-      await sql(place.url, `create table saved as table people; ${statement}`);
+      await sql(
+        place.url,
+        `create table saved as table people; create table saved_images as table person_images; ${statement}`,
+      );
       const { clean, differences } = await verify(source, place.target);
       expect(clean, what).toBe(false);
       expect(differences.map(({ kind, key }) => `${kind} ${key}`).sort(), what).toEqual(expected);
       await sql(
         place.url,
-        "truncate people; insert into people select * from saved; drop table saved",
+        `truncate people, person_images; insert into people select * from saved; drop table saved;
+         insert into person_images select * from saved_images; drop table saved_images`,
       );
     }
     expect((await verify(source, place.target)).clean).toBe(true);

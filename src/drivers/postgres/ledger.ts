@@ -9,6 +9,7 @@ import type {
   MoveCollection,
   NewMove,
   Quarantined,
+  Settlement,
   SourceFile,
   SpillCount,
 } from "../../store/ledger.ts";
@@ -16,6 +17,7 @@ import type { SqlDatabase, SqlResult, SqlTransaction } from "./database.ts";
 import { acquireLease, LEASE_MS, releaseLease, renewLease } from "./lease.ts";
 import { ensureLedger, hasLedger } from "./ledger-schema.ts";
 import { isStorable, quote } from "./quote.ts";
+import { settleMove, unsettle } from "./settle.ts";
 import { analyzeTables, createTables } from "./tables.ts";
 import { dropMove, pruneMove } from "./undo.ts";
 
@@ -123,6 +125,7 @@ export class PostgresLedger implements Ledger {
   ): Promise<Move> {
     const move = await this.#known(name);
     await this.#database.transaction(async (sql) => {
+      await unsettle(sql, move);
       await createTables(
         sql,
         move.schema,
@@ -265,6 +268,10 @@ export class PostgresLedger implements Ledger {
       code: code as string,
       count: Number(count),
     }));
+  }
+
+  async settle(name: string): Promise<Settlement> {
+    return settleMove(this.#database, await this.#known(name));
   }
 
   async prune(name: string): Promise<number> {

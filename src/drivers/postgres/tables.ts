@@ -1,33 +1,11 @@
 /** The app's tables: made from layouts, looked up in the catalog, and the SQL that speaks of their keys. */
 import { OutgrowError } from "../../errors.ts";
-import { type CompiledTable, compileLayout } from "../../layout/compile.ts";
+import type { CompiledTable } from "../../layout/compile.ts";
+import { tableStatements } from "../../layout/emit/index.ts";
 import type { KeyColumn, Layout } from "../../layout/layout.ts";
 import type { Move } from "../../store/ledger.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
 import { qualified, quote, textArray } from "./quote.ts";
-
-/** The statements that make a layout's tables, but for those that are there already. Parents come first. */
-export function createTablesSql(schema: string, layout: Layout): string[] {
-  return compileLayout(layout).tables.flatMap((table, index) =>
-    layout.tables[index]?.bound ? [] : [createTable(schema, layout, table, index)],
-  );
-}
-
-/** Text keys compare as bytes do, in every database alike. */
-function createTable(schema: string, layout: Layout, table: CompiledTable, at: number): string {
-  const keys = table.columns.slice(0, table.keyWidth).map(({ name }) => quote(name));
-  const declared = new Map(
-    layout.tables[at]?.columns.map((column) => [column.name, column] as const),
-  );
-  const columns = table.columns.map(({ name, type }, index) => {
-    const isKey = index < table.keyWidth;
-    const collate = isKey && type === "text" ? ' collate "C"' : "";
-    const column = declared.get(name);
-    const notNull = isKey || column?.fill !== undefined ? " not null" : "";
-    return `  ${quote(name)} ${column?.sqlType ?? type}${collate}${notNull}`;
-  });
-  return `create table ${qualified(schema, table.name)} (\n${columns.join(",\n")},\n  primary key (${keys.join(", ")})\n)`;
-}
 
 /** Makes the tables of a move. @throws {OutgrowError} TABLE_TAKEN when one exists already. */
 export async function createTables(
@@ -45,9 +23,7 @@ export async function createTables(
     const list = taken.map(([name]) => `${schema}.${name}`).join(", ");
     throw new OutgrowError("TABLE_TAKEN", { detail: list });
   }
-  for (const layout of layouts) {
-    for (const statement of createTablesSql(schema, layout)) await sql.query(statement);
-  }
+  for (const statement of tableStatements({ schema, layouts })) await sql.query(statement);
   if (await isExposed(sql, schema)) {
     // A Supabase project serves this schema to anyone who has its public key: without policies nobody may read.
     for (const name of names) {
