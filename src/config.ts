@@ -1,5 +1,7 @@
 /** `outgrow.config.ts`: what an app decided, where the defaults and the inference were not to its liking. */
+import type { BindOptions } from "./layout/bind.ts";
 import type { Layout } from "./layout/layout.ts";
+import type { Rules } from "./layout/rules.ts";
 
 export interface OutgrowConfig {
   /** The source, as on the command line; used when a command names none. */
@@ -13,6 +15,10 @@ export interface OutgrowConfig {
   readonly exclude?: readonly string[];
   /** Layouts by collection. One that is given here is not inferred. */
   readonly layouts?: Readonly<Record<string, Layout>>;
+  /** Collections that go into tables which are there already. */
+  readonly bind?: "auto" | Readonly<Record<string, BindOptions>>;
+  /** Rules for properties: `{ "campaigns.price": "money" }`. */
+  readonly rules?: Rules;
 }
 
 /** Gives the configuration its type. */

@@ -60,6 +60,11 @@ export const ERRORS = {
   KEY_TYPE:              { status: 422, retry: false, exit: 2,  say: "The record's key does not fit the key column of its table", next: "outgrow quarantine edit, or copy into a new move." },
   RECORD_REFUSED:        { status: 422, retry: false, exit: 2,  say: "The database refused the record", next: "See the SQLSTATE in the detail; edit and replay, or change the layout." },
   RECORD_INVALID:        { status: 422, retry: false, exit: 2,  say: "The record breaks its schema", next: "Change the record or the schema." },
+  QUERY_INDEX:           { status: 400, retry: false, exit: 1,  say: "A query names a property without an index", next: "Add it to the collection's indexes." },
+  QUERY_INVALID:         { status: 400, retry: false, exit: 1,  say: "The query is not valid", next: "See the detail." },
+  QUERY_CURSOR:          { status: 400, retry: false, exit: 1,  say: "The cursor does not fit this query", next: "Start again without `after`." },
+  RULE_INVALID:          { status: 400, retry: false, exit: 1,  say: "This is no rule for a property", next: "Write collection.property=money, as outgrow plan --help shows." },
+  BIND_REFUSED:          { status: 409, retry: false, exit: 1,  say: "The records do not fit the tables that are there", next: "outgrow plan --bind names each conflict and what settles it." },
 
   // The target.
   TARGET_UNREACHABLE:    { status: 503, retry: true,  exit: 1,  say: "The target cannot be reached", next: "outgrow doctor tells which step fails." },

@@ -22,6 +22,7 @@ export type { FormatName } from "./formats/format.ts";
 export type { Layout } from "./layout/layout.ts";
 export type { Driver, Target } from "./store/driver.ts";
 export type { Ledger, Move, Quarantined } from "./store/ledger.ts";
+export type { Query, QueryResult } from "./store/query.ts";
 export { type Collection, openStore, type Store } from "./store/store.ts";
 export { type CopyOptions, type CopyResult, copy } from "./transfer/copy.ts";
 export { type ExportOptions, type ExportResult, exportMove } from "./transfer/export.ts";

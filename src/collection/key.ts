@@ -133,22 +133,27 @@ export function decodeKey(text: string): Key {
   }
 }
 
-/** Orders two strings by code point, which is the order of their UTF-8 bytes (JavaScript's `<` is not). */
+/**
+ * Orders two strings by code point, which is the order of their UTF-8 (and WTF-8) bytes. JavaScript's `<` is not:
+ * it goes by code units, in which pairs of surrogates come before U+E000 to U+FFFF.
+ */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let index = 0; index < length; index++) {
-    let left = a.charCodeAt(index);
-    let right = b.charCodeAt(index);
+    const left = a.charCodeAt(index);
+    const right = b.charCodeAt(index);
     if (left === right) continue;
-    // Surrogates (D800-DFFF) stand for code points above U+FFFF, so they sort after E000-FFFF.
-    if (left >= 0xd800 && right >= 0xd800) {
-      left = left >= 0xe000 ? left - 0x800 : left + 0x2000;
-      right = right >= 0xe000 ? right - 0x800 : right + 0x2000;
-    }
-    return left - right;
+    if (left < 0xd800 || right < 0xd800) return left - right;
+    // The second half of a pair in one of them: the code points begin one before.
+    const inPair = (isLow(left) || isLow(right)) && isHigh(a.charCodeAt(index - 1));
+    const start = inPair ? index - 1 : index;
+    return (a.codePointAt(start) as number) - (b.codePointAt(start) as number);
   }
   return a.length - b.length;
 }
+
+const isHigh = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00;
+const isLow = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000;
 
 /** A key as a person reads it: in messages, on screens. Never parsed again. */
 export function displayKey(text: string): string {

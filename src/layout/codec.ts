@@ -287,7 +287,8 @@ export function cellText(cell: SqlValue, column: Column): string | null {
   if (type === "numeric") {
     return fitDecimal(String(cell), column.precision, column.scale) ?? String(cell);
   }
-  return Array.isArray(cell) ? null : String(cell);
+  if (Array.isArray(cell)) return cell.length === 0 ? "{}" : null;
+  return String(cell);
 }
 
 /** What the offset column holds beside an offset-timestamp. */

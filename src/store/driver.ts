@@ -13,8 +13,10 @@ import type { Address, Change } from "../collection/change.ts";
 import type { Exception, Templates } from "../collection/name-order.ts";
 import type { Revision } from "../collection/revision.ts";
 import type { Value } from "../collection/value.ts";
+import type { Catalog } from "../layout/catalog.ts";
 import type { Layout } from "../layout/layout.ts";
 import type { CheckpointEntry, Lease, Ledger, QuarantineEntry, SpillCount } from "./ledger.ts";
+import type { Page, QueryPlan } from "./query.ts";
 
 /** What a backend does natively, in positive words. What it cannot do it refuses: UNSUPPORTED. */
 export interface Capabilities {
@@ -135,6 +137,8 @@ export interface Driver {
    */
   commit(commit: Commit): Promise<CommitReport>;
   count(of: Address): Promise<number>;
+  /** The next page of a checked query: the same in every driver. `runQuery` over a scan will do. */
+  query(from: Address, plan: QueryPlan): Promise<Page<Stored>>;
   /** Revisions for an app's own writes, each higher than all that this store has issued and than any copy's. */
   issue(count: number): Promise<readonly Revision[]>;
 }
@@ -147,6 +151,8 @@ export interface Target extends AsyncDisposable {
   /** The folder of an embedded database on this machine, whose disk can be looked at. */
   readonly directory?: string | undefined;
   readonly ledger: Ledger;
+  /** The tables that are there, for binding to them. @throws {OutgrowError} UNSUPPORTED */
+  catalog(schema: string): Promise<Catalog>;
   /** @throws {OutgrowError} MOVE_UNKNOWN */
   open(move: string): Promise<Driver>;
 }

@@ -4,6 +4,7 @@ import type { CollectionType } from "../collection/define.ts";
 import { encodeKey, type Key } from "../collection/key.ts";
 import type { Value } from "../collection/value.ts";
 import type { CommitReport, Driver, RecordWrite, Stored, Target } from "./driver.ts";
+import { planQuery, type Query, type QueryResult } from "./query.ts";
 
 /** A collection of one tenant. Records go through its schema on their way in. */
 export interface Collection<In, Out> {
@@ -18,6 +19,11 @@ export interface Collection<In, Out> {
   /** Whether there was something to delete. */
   delete(key: Key): Promise<boolean>;
   count(): Promise<number>;
+  /**
+   * Records by the collection's indexes, a page at a time.
+   * @throws {OutgrowError} QUERY_INDEX, QUERY_INVALID, QUERY_CURSOR
+   */
+  query(query?: Query<Out>): Promise<QueryResult<Out>>;
   /** All records by ascending key, in batches. */
   batches(options?: {
     readonly size?: number;
@@ -118,6 +124,10 @@ function face<In, Out>(
       return true;
     },
     count: () => driver.count(at),
+    async query(query) {
+      const { records, next } = await driver.query(at, planQuery<Out>(type, query));
+      return { records: records.map(({ value }) => value as Out), next };
+    },
     async *batches(options) {
       for await (const batch of driver.scan(at, options)) {
         yield batch.map((stored) => stored.value as Out);

@@ -25,23 +25,20 @@ import type {
 import { ahead } from "./ahead.ts";
 import { commitBatch } from "./commit-batch.ts";
 import { checkDisk } from "./disk.ts";
-import { type Inspection, type InspectOptions, inspectSource } from "./inspect.ts";
+import type { Inspection, InspectOptions } from "./inspect.ts";
+import { decideLayouts, type LayoutOptions } from "./layouts.ts";
 import { prepare } from "./prepare.ts";
 import { Meter } from "./progress.ts";
 import { type FileBatch, openSurveyed, type Source, samePrint } from "./source.ts";
 
-export interface CopyOptions extends InspectOptions {
+export interface CopyOptions extends InspectOptions, LayoutOptions {
   /** Name of the move. Default: the source's stem. */
   readonly move?: string | undefined;
-  /** Postgres schema of the tables. Default `public`. */
-  readonly schema?: string | undefined;
   readonly tenant?: string | undefined;
   /** Delete what an earlier copy of this move brought and this source lacks. */
   readonly prune?: boolean | undefined;
   /** Start a new run although an unfinished one looked at another state of the source. */
   readonly again?: boolean | undefined;
-  /** Layouts decided beforehand, by collection: they are not inferred. */
-  readonly layouts?: Readonly<Record<string, MoveCollection["layout"]>> | undefined;
   /** Told what inspection found, before the first record is written. */
   readonly onInspected?: ((inspection: Inspection) => void) | undefined;
 }
@@ -147,7 +144,7 @@ async function begin(
     throw new OutgrowError("MOVE_TAKEN", { detail: name });
   }
   const tenant = options.tenant ?? move?.tenant ?? "default";
-  const collections = await layouts(source, options, move);
+  const collections = await layouts(source, target, options, move);
   await checkDisk(source, target);
   const files = source.files.map(({ fingerprint, survey, collections: names }) => ({
     fingerprint,
@@ -175,26 +172,33 @@ function sameFiles(move: Move, source: Source): boolean {
   );
 }
 
-/** Layouts for the collections that have none yet: given ones first, the others inferred in one pass. */
+/** Layouts for the collections: those that the move has, and for the others as the options say. */
 async function layouts(
   source: Source,
+  target: Target,
   options: CopyOptions,
   move: Move | undefined,
 ): Promise<MoveCollection[]> {
-  const given = new Map(Object.entries(options.layouts ?? {}));
-  for (const { name, layout } of move?.collections ?? []) given.set(name, layout);
+  const known = new Map((move?.collections ?? []).map(({ name, layout }) => [name, layout]));
   const names = source.collections.map(({ collection }) => collection);
-  if (names.every((name) => given.has(name)) && options.onInspected === undefined) {
-    return names.map((name) => ({ name, layout: given.get(name) as MoveCollection["layout"] }));
+  if (names.every((name) => known.has(name)) && options.onInspected === undefined) {
+    return names.map((name) => ({ name, layout: known.get(name) as MoveCollection["layout"] }));
   }
-  const inspection = await inspectSource(source, {
+  const decided = await decideLayouts(source, target, {
     ...options,
+    schema: options.schema ?? move?.schema,
     tenantColumn: options.tenantColumn ?? options.tenant !== undefined,
   });
-  options.onInspected?.(inspection);
-  return inspection.collections.map(({ name, layout }) => ({
-    name,
-    layout: given.get(name) ?? layout,
+  options.onInspected?.(decided.inspection);
+  const fatal = decided.problems.filter((one) => one.fatal && !known.has(one.collection));
+  if (fatal.length > 0) {
+    const [{ collection, message, next }] = fatal as [(typeof fatal)[number]];
+    const more = fatal.length === 1 ? "" : ` (and ${fatal.length - 1} more)`;
+    throw new OutgrowError("BIND_REFUSED", { collection, detail: `${message} ${next}${more}` });
+  }
+  return decided.layouts.map((layout) => ({
+    name: layout.collection,
+    layout: known.get(layout.collection) ?? layout,
   }));
 }
 

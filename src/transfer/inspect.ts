@@ -83,7 +83,7 @@ export async function inspect(
   options: InspectOptions = {},
 ): Promise<Inspection> {
   await using source = await openSurveyed(spec, options);
-  return await inspectSource(source, options);
+  return (await inspectSource(source, options)).inspection;
 }
 
 interface Observed {
@@ -91,8 +91,14 @@ interface Observed {
   readonly unreadable: Map<string, number>;
 }
 
-/** The pass over an open source. */
-export async function inspectSource(source: Source, options: InspectOptions): Promise<Inspection> {
+/** The pass over an open source: what a person is told, and all that was seen, for binding to tables. */
+export async function inspectSource(
+  source: Source,
+  options: InspectOptions,
+): Promise<{
+  readonly inspection: Inspection;
+  readonly profiles: readonly CollectionProfile[];
+}> {
   const observed = await observe(source, options);
   const profiles = source.collections.map(
     ({ collection }) => (observed.get(collection) as Observed).profile,
@@ -130,7 +136,7 @@ export async function inspectSource(source: Source, options: InspectOptions): Pr
       });
     }
   }
-  return {
+  const inspection: Inspection = {
     name: source.name,
     files: source.files.map(({ input, survey }) => ({
       name: input.name,
@@ -143,6 +149,7 @@ export async function inspectSource(source: Source, options: InspectOptions): Pr
     findings,
     estimatedBytes: estimateBytes(source.bytes),
   };
+  return { inspection, profiles };
 }
 
 async function observe(source: Source, options: InspectOptions): Promise<Map<string, Observed>> {

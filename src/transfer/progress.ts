@@ -1,7 +1,7 @@
 /** How a long run tells its caller where it is: rates over the last seconds, and the time left. */
 
 export interface Progress {
-  readonly phase: "survey" | "infer" | "copy" | "verify" | "export";
+  readonly phase: "survey" | "infer" | "plan" | "copy" | "verify" | "export";
   /** What is being worked on: a file or a collection. */
   readonly subject: string;
   /** Records handled in this phase. */

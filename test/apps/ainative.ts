@@ -33,10 +33,15 @@ const STATUSES = [
 ];
 const INVOICE_STATUSES = ["DRAFT", "OPEN", "PAID", "VOID", "UNCOLLECTIBLE"];
 const CREDIT_TYPES = ["PURCHASE", "BONUS", "REFUND", "USAGE", "SUBSCRIPTION", "PROMOTIONAL"];
+const BACKEND_TYPES = ["adjustment", "expiration", "purchase", "usage", "refund"];
 
 /** @param options.records how many records in all lists together. */
 export function ainative(options: { records: number; seed?: number }): string {
-  return JSON.stringify(new Studio(options.records, new Random(options.seed ?? 1)).lists(), null, 2);
+  return JSON.stringify(
+    new Studio(options.records, new Random(options.seed ?? 1)).lists(),
+    null,
+    2,
+  );
 }
 
 /** Enums were text, written as each part of the app liked. */
@@ -242,12 +247,12 @@ class Studio {
   #credit(index: number): Row {
     const random = this.#random;
     // Rows copied from the billing backend: its own names, and types that the app's enum has not.
-    const fromBackend = at(index, 6, 5);
+    const fromBackend = at(index, 7, 5);
     const type = fromBackend
-      ? random.pick(["purchase", "usage", "refund", "adjustment", "expiration"])
+      ? BACKEND_TYPES[Math.floor(index / 7) % BACKEND_TYPES.length]
       : spelled(CREDIT_TYPES[index % CREDIT_TYPES.length] as string, index);
     const size = random.int(1, 400) / 4;
-    const spent = /usage|expiration/i.test(type);
+    const spent = /usage|expiration/i.test(type as string);
     return {
       id: random.cuid(),
       userId: this.#owner(index),
@@ -280,7 +285,9 @@ class Studio {
     const rows: Row[] = [];
     for (let index = 0; index < this.#counts.rateLimits; index++) {
       const fresh = {
-        identifier: at(index, 2, 0) ? `key:${this.#random.cuid()}` : `ip:10.0.${index >> 8}.${index % 256}`,
+        identifier: at(index, 2, 0)
+          ? `key:${this.#random.cuid()}`
+          : `ip:10.0.${index >> 8}.${index % 256}`,
         endpoint: this.#random.pick(ENDPOINTS),
       };
       const { identifier, endpoint } = at(index, 8, 5) ? (rows[index - 1] as Row) : fresh;

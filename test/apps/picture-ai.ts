@@ -36,10 +36,13 @@ interface Account {
 /** @param options.records how many users, transactions and packages together. */
 export function pictureAi(options: { records: number; seed?: number }): string {
   const random = new Random(options.seed ?? 1);
-  const counts = apportion(options.records, { users: 25, transactions: 62, creditPackages: 13 });
   // The defaults are inserted all four at once.
-  const packages = Math.max(4, Math.round(counts.creditPackages / 4) * 4);
-  const accounts = times(Math.max(2, counts.users), (index): Account => {
+  const packages = 4 * Math.max(1, Math.round((options.records * 0.13) / 4));
+  const counts = apportion(Math.max(0, options.records - packages), {
+    users: 29,
+    transactions: 71,
+  });
+  const accounts = times(Math.max(1, counts.users), (index): Account => {
     const createdAt = START + index * 2 * HOUR + random.int(0, HOUR);
     // The default was 5 in SQLite, 3 afterwards.
     return { id: index + 1, createdAt, balance: index < counts.users / 3 ? 5 : 3, generated: 0 };

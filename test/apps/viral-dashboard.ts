@@ -124,7 +124,9 @@ class Reflexion {
     const direction = DIRECTIONS[index % 3] as string;
     const accurate = direction === "accurate";
     const predicted = random.int(20, 100);
-    const gap = accurate ? 0 : (direction === "over-predicted" ? -1 : 1) * random.int(100, 900) * 0.1;
+    const gap = accurate
+      ? 0
+      : (direction === "over-predicted" ? -1 : 1) * random.int(100, 900) * 0.1;
     const createdAt = this.#tick();
     return {
       id: random.uuid(),

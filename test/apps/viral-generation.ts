@@ -35,7 +35,9 @@ export function generation(random: Random, index: number, total: number, time: n
     concepts,
     trends: times(random.int(1, 2), () => trend(random, version, time)),
     isFavorite: at(index, 4, 1),
-    ...(version === 3 ? { quota: { used: index % 11, total: 10, remaining: 10 - (index % 11) } } : {}),
+    ...(version === 3
+      ? { quota: { used: index % 11, total: 10, remaining: 10 - (index % 11) } }
+      : {}),
   };
 }
 

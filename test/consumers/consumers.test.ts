@@ -22,7 +22,7 @@ import {
 } from "../../src/layout/emit/index.ts";
 import { endWithProcess } from "../support/end-with-process.ts";
 import { freshDatabase } from "../support/postgres.ts";
-import { layoutsUnderTest } from "./layouts.ts";
+import { layoutsUnderTest, oddLayouts } from "./layouts.ts";
 
 const INSTALL_MS = 300_000;
 const STEP_MS = 120_000;
@@ -33,13 +33,18 @@ endWithProcess({ endAtOnce: () => rmSync(folder, { recursive: true, force: true 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const plain: EmitInput = { schema: "public", layouts: layoutsUnderTest() };
-/** Not run: its schema only has to be accepted. */
+/** Not run: their schemas only have to be accepted. */
 const tenants: EmitInput = { schema: "app", layouts: layoutsUnderTest("tenant_id") };
+const odd: EmitInput = { schema: "public", layouts: oddLayouts() };
 
 interface Ended {
   readonly code: number | null;
   readonly output: string;
 }
+
+/** What npm tells its children of the repository and its settings; how a registry is reached is for us as well. */
+const REPOSITORYS =
+  /^(?:npm_(?!config_(?:registry|cache|userconfig|globalconfig|(?:https?_)?proxy|noproxy|cafile|ca|strict_ssl|[@/].*)$)|INIT_CWD$|NODE_)/i;
 
 async function run(
   cwd: string,
@@ -47,9 +52,9 @@ async function run(
   env: Readonly<Record<string, string>> = {},
   timeout = STEP_MS,
 ): Promise<Ended> {
-  // The run's own npm settings are for the repository; DATABASE_URL of whoever runs the tests is not for us.
+  // Whoever runs the tests has a database, not we.
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^npm_|^(?:DATABASE_URL|DIRECT_URL|NODE_OPTIONS|NODE_ENV)$/i.test(name),
+    ([name]) => !REPOSITORYS.test(name) && !/^(?:DATABASE_URL|DIRECT_URL)$/.test(name),
   );
   const child = spawn(command, parameters, {
     cwd,
@@ -92,20 +97,41 @@ async function install(name: string): Promise<string> {
   );
 }
 
-async function withTables(use: (url: string) => Promise<void>): Promise<void> {
+/** A new database with what this SQL makes. */
+async function withTables(
+  sql: string,
+  use: (url: string, client: Client) => Promise<void>,
+): Promise<void> {
   const database = await freshDatabase();
   const client = new Client({ connectionString: database.url });
   try {
     await client.connect();
-    const { create, afterLoad } = sqlMigration(plain);
-    await client.query(create);
-    await client.query(afterLoad);
-    await client.end();
-    await use(database.url);
+    await client.query(sql);
+    await use(database.url, client);
   } finally {
     await client.end().catch(() => {});
     await database.drop();
   }
+}
+
+function sqlOf(input: EmitInput): string {
+  const { create, afterLoad } = sqlMigration(input);
+  return create + afterLoad;
+}
+
+/** Columns, constraints and indexes, but for what Prisma cannot say: collations. */
+async function catalog(client: Client): Promise<unknown[]> {
+  const { rows } = await client.query(`
+    select c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, nullif(a.atttypmod, 6)) as name,
+      concat(a.attnotnull, ' ', pg_get_expr(d.adbin, d.adrelid)) as says
+    from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+      left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+    where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace
+    union all select conname, pg_get_constraintdef(oid) from pg_constraint
+    where connamespace = 'public'::regnamespace and contype in ('p', 'u', 'f')
+    union all select indexname, indexdef from pg_indexes where schemaname = 'public'
+    order by 1, 2`);
+  return rows;
 }
 
 const TSC = "node_modules/typescript/bin/tsc";
@@ -117,7 +143,7 @@ async function usePrisma(version: 6 | 7): Promise<void> {
     writeFileSync(join(project, "schema.prisma"), prismaSchema(input, { version }));
   const config = prismaConfig(version, { schema: "schema.prisma", engine: "js" });
   writeFileSync(join(project, "prisma.config.ts"), config);
-  await withTables(async (url) => {
+  await withTables(sqlOf(plain), async (url, client) => {
     // Prisma 7 looks for a binary that generate does not run; where there is no download, any will do.
     const env = {
       DATABASE_URL: url,
@@ -127,9 +153,22 @@ async function usePrisma(version: 6 | 7): Promise<void> {
     };
     write(tenants);
     await tool(project, [PRISMA, "validate"], env);
+    write(odd);
+    await tool(project, [PRISMA, "generate"], env);
     write(plain);
     await tool(project, [PRISMA, "generate"], env);
     await tool(project, [TSC, "-p", "."]);
+    if (version === 6) {
+      // Prisma would make the same tables: what it believes of them is true. (Version 7 cannot say it offline.)
+      const from = ["migrate", "diff", "--from-empty", "--to-schema-datamodel", "schema.prisma"];
+      await tool(project, [PRISMA, ...from, "--script", "--output", "made.sql"], env);
+      const script = readFileSync(join(project, "made.sql"), "utf8");
+      const ours = await catalog(client);
+      expect(ours.length).toBeGreaterThan(100);
+      await withTables(script.replaceAll(`"quo"te'd"`, `"quo""te'd"`), async (_, other) => {
+        expect(await catalog(other)).toEqual(ours);
+      });
+    }
     expect(await tool(project, ["built/crud.mjs"], env)).toBe("ok\n");
   });
 }
@@ -139,8 +178,10 @@ describe("apps that take over the tables", () => {
     const project = await install("drizzle");
     writeFileSync(join(project, "schema.ts"), drizzleSchema(plain));
     writeFileSync(join(project, "tenants.ts"), drizzleSchema(tenants));
+    writeFileSync(join(project, "odd.ts"), drizzleSchema(odd));
     await tool(project, [TSC, "-p", "."]);
-    await withTables(async (url) => {
+    await tool(project, ["built/odd.js"]);
+    await withTables(sqlOf(plain), async (url) => {
       expect(await tool(project, ["built/crud.mjs"], { DATABASE_URL: url })).toBe("ok\n");
     });
   });

@@ -1,5 +1,12 @@
 /** Layouts with every feature that an emitted schema can have. Tests of emitters and consumers take them here. */
-import type { ChildTableLayout, Column, Layout, TableLayout } from "../../src/layout/layout.ts";
+import type {
+  ChildTableLayout,
+  Column,
+  ForeignKey,
+  Layout,
+  TableLayout,
+} from "../../src/layout/layout.ts";
+import { sqlName } from "../../src/layout/names.ts";
 
 const column = (
   name: string,
@@ -30,9 +37,10 @@ const campaignColumns: readonly Column[] = [
   column("updated_at", "date", "updatedAt"),
   column("seen_at", "epoch-ms", "seenAt"),
   column("starts_at", "offset-timestamp", "startsAt", { offsetColumn: "starts_at_offset" }),
-  column("local_at", "sql-timestamp", "localAt", { type: "timestamp" }),
+  column("local_at", "sql-timestamp", "localAt"),
   column("day", "iso-date", "day"),
   column("tags", "text-list", "tags"),
+  column("words", "text-list", "words", { type: "varchar[]", sqlType: "varchar(20)[]", limit: 20 }),
   column("settings", "jsonb", "settings"),
   column("metadata_sku", "text", ["metadata", "sku"]),
   column("first_name", "text", "first name"),
@@ -113,9 +121,9 @@ const notes: Layout = {
           sqlType: '"Role"',
           labels: { admin: "ADMIN", "read only": "read-only" },
         }),
-        column("campaign_id", "reference", "campaignId", { to: "campaigns" }),
-        column("parent_id", "reference", "parentId", { to: "notes" }),
-        column("last_event", "reference", "lastEvent", { to: "events" }),
+        column("campaign_id", "uuid", "campaignId", { to: "campaigns" }),
+        column("parent_id", "text", "parentId", { to: "notes" }),
+        column("last_event", "integer", "lastEvent", { to: "events" }),
       ],
       restColumn: "rest",
     },
@@ -126,7 +134,7 @@ const notes: Layout = {
       holds: "list",
       emptyMeans: "empty",
       columns: [column("text", "text", "text"), column("parent", "text", "parent")],
-      key: { by: "own", column: "id", parent: "note_id", from: ["id"] },
+      key: { by: "own", column: "id", parent: "note_id", from: ["id"], place: "place" },
     },
   ],
   foreignKeys: [
@@ -161,8 +169,8 @@ const events: Layout = {
       key: { name: "position", codec: "integer" },
       constants: [{ name: "kind", type: "text", cell: "it's an \\event" }],
       columns: [
-        column("note_id", "reference", "noteId", { to: "notes" }),
-        column("reply_to", "reference", "replyTo", { to: "notes" }),
+        column("note_id", "text", "noteId", { to: "notes" }),
+        column("reply_to", "text", "replyTo", { to: "notes" }),
       ],
       restColumn: "rest",
     },
@@ -206,5 +214,145 @@ export function layoutsUnderTest(tenant?: string): readonly Layout[] {
       ...children.map((child) => ({ ...child, tenantColumn: tenant })),
     ];
     return { ...layout, tables };
+  });
+}
+
+/** Names that a language, a tool or a file system takes for something else, and those that fall together. */
+const ODD_NAMES = [
+  ...[
+    "",
+    " ",
+    "\n",
+    "*/",
+    "`$" + "{x}`",
+    "\u2028",
+    "\ud800",
+    "a\u0000b",
+    '"',
+    "'",
+    "\\",
+    "//",
+    "#",
+    "@@map",
+    "😀",
+  ],
+  ...[
+    "a-b",
+    "a_b",
+    "aB",
+    "A B",
+    "a.b",
+    "ab",
+    "ID",
+    "id",
+    "Id",
+    "é",
+    "e",
+    "É",
+    "日本",
+    "中文",
+    "_count",
+    "count",
+  ],
+  ...["123", "1.5", "_", "__", "$x", "x".repeat(200), "x".repeat(201), "rest", "key", "URLPath"],
+  ...[
+    "__proto__",
+    "constructor",
+    "prototype",
+    "toString",
+    "then",
+    "Then",
+    "class",
+    "default",
+    "null",
+    "await",
+  ],
+  ...[
+    "String",
+    "Int",
+    "model",
+    "enum",
+    "type",
+    "AND",
+    "OR",
+    "NOT",
+    "Object",
+    "Promise",
+    "Prisma",
+    "PrismaClient",
+  ],
+  ...[
+    "enableRLS",
+    "getSQL",
+    "$inferSelect",
+    "pgTable",
+    "text",
+    "index",
+    "relations",
+    "date",
+    "t",
+    "one",
+    "many",
+  ],
+  ...[
+    "select",
+    "include",
+    "where",
+    "data",
+    "schema",
+    "table",
+    "create",
+    "arguments",
+    "eval",
+    "child",
+    "childRelations",
+  ],
+];
+
+/** Collections, properties, children and references of odd names, as inference would name them in SQL. */
+export function oddLayouts(): readonly Layout[] {
+  const tables = new Set<string>();
+  const roots = ODD_NAMES.map((name) => sqlName(name, tables, "collection"));
+  const taken = [false, true].map(() => new Set(["id", "rest"])) as [Set<string>, Set<string>];
+  const columns = (path: (name: string) => readonly string[], to: boolean): Column[] =>
+    ODD_NAMES.map((name) => {
+      const sql = sqlName(path(name).join("_"), taken[to ? 1 : 0]);
+      return column(sql, "text", path(name), to ? { to: name } : {});
+    });
+  const refers = columns((name) => [`${name}Id`], true);
+  const held = [...columns((name) => [name], false), ...columns((name) => ["in", name], false)];
+  const children = ODD_NAMES.map(
+    (name): ChildTableLayout => ({
+      name: sqlName(`child_${name}`, tables),
+      parent: 0,
+      path: [name],
+      holds: "list",
+      emptyMeans: "empty",
+      columns: [],
+      key: { by: "place", parent: ["parent_id"], place: "place" },
+    }),
+  );
+  const foreignKeys = refers.map(
+    ({ name }, index): ForeignKey => ({
+      table: roots[1] as string,
+      columns: [name],
+      to: { table: roots[index] as string, columns: ["id"] },
+      onDelete: "cascade",
+    }),
+  );
+  return ODD_NAMES.map((collection, index): Layout => {
+    const root: TableLayout = {
+      name: roots[index] as string,
+      key: { name: "id", codec: "text" },
+      columns: index === 0 ? held : index === 1 ? refers : [],
+      restColumn: "rest",
+    };
+    return {
+      version: 2,
+      collection,
+      key: { from: "format" },
+      tables: index === 2 ? [root, ...children] : [root],
+      ...(index === 1 ? { foreignKeys } : {}),
+    };
   });
 }

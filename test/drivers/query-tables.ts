@@ -93,12 +93,15 @@ export interface Variant {
   readonly isFilled?: boolean;
   readonly tenantColumn?: string;
   readonly keyedBy?: string;
+  /** The app's keys are made by a function: the layout's key property may say something else, or be absent. */
+  readonly isUntold?: boolean;
 }
 export const VARIANTS: readonly Variant[] = [
   { name: "absent", key: "text", nullMeans: "absent" },
   { name: "null", key: "integer", nullMeans: "null", tenantColumn: "tenant_id" },
   { name: "filled", key: "uuid", nullMeans: "absent", isFilled: true },
   { name: "keyed", key: "text", nullMeans: "absent", keyedBy: "id" },
+  { name: "untold", key: "text", nullMeans: "absent", keyedBy: "id", isUntold: true },
   { name: "ledger", key: "ledger-key", nullMeans: "null" },
 ];
 // biome-ignore format: one row per codec
@@ -196,6 +199,11 @@ export function make(variant: Variant, index: number, parts: Readonly<Record<str
     rest[name] = part.value;
     return fill;
   });
+  if (variant.isUntold && index % 3 > 0) {
+    rest["id"] = "other";
+    if (index % 3 === 1) value["id"] = "other";
+    else delete value["id"];
+  }
   const text = Object.keys(rest).length === 0 ? null : toTaggedMembers(rest);
   return {
     record: { key: encodeKey(key), value },

@@ -27,7 +27,7 @@ export function sqlText(cell: SqlValue, type: SqlType, scale?: number): string |
     return sqlTime(cell as number, type);
   }
   if (type === "jsonb") return jsonbText(cell as string);
-  if (type === "real") return String(Math.fround(cell as number));
+  if (type === "real" && !Object.is(cell, -0)) return String(Math.fround(cell as number));
   if (type === "text[]" || type === "varchar[]") {
     const items = (cell as string[]).map((item) => `"${item.replace(/[\\"]/g, "\\$&")}"`);
     return `{${items.join(",")}}`;

@@ -105,9 +105,13 @@ export class QueryColumn {
     this.hasEmpty = !isKey && passes(this.#emptyMeans);
     const isOrdered = plan.order.some((order) => order.property === property);
     const isTold = passes(null) !== passes(undefined) || (isOrdered && passes(null));
-    const maySpill = context.spilled === undefined || context.spilled.has(column.name);
+    // A late cell is NULL at first, and until then the rest has the value.
+    const isLate = "late" in column && column.late === true;
+    const maySpill = isLate || context.spilled?.has(column.name) !== false;
     this.#mayOpen = isKey ? plan.keyProperty !== property : maySpill || isTold;
-    this.#mention = mentionOf(context.rest, property);
+    // Of an empty cell a rest that says no more than null or absent is of no interest, where neither of them passes.
+    const isOnly = !isKey && this.#fill === undefined && !passes(null) && !passes(undefined);
+    this.#mention = mentionOf(context.rest, property, isOnly);
     if (this.#mention === undefined && (isKey ? this.#mayOpen : this.#fill !== undefined)) {
       throw new CannotPush(property);
     }
@@ -241,6 +245,14 @@ export class QueryColumn {
       : "false";
   }
 
+  /** Whether a loose cell may come before the cell of that tick in the order of the query. */
+  looseBefore(tick: bigint, descending: boolean, to: Parameters): string {
+    const { grid, type } = this.kind;
+    if (grid === undefined) return "true";
+    const near = to.add(grid.cellNear(tick, descending ? -2n : 2n), type);
+    return `${this.#sql} ${descending ? ">=" : "<="} ${near}`;
+  }
+
   /** Whether a loose cell may come behind a value in the order of the query. */
   looseBehind(value: Value, descending: boolean, to: Parameters): string {
     const { grid, type, rank } = this.kind;
@@ -280,17 +292,28 @@ function fillText({ fill, type, codec }: Column): string | undefined {
   return isTime && typeof fill === "number" ? new Date(fill).toISOString() : String(fill);
 }
 
-/** Whether a rest may speak of a property. It may say yes too often: then a record is looked at in vain. */
+/**
+ * Whether a rest may speak of a property. It may say yes too often: then a record is looked at in vain.
+ *
+ * @param isOnly not of rests that only say that it is null, or absent.
+ */
 function mentionOf(
   rest: string | undefined,
   property: string,
+  isOnly: boolean,
 ): ((to: Parameters) => string) | undefined {
   if (rest === undefined) return undefined;
   const name = JSON.stringify(property);
   const patterns = [`%${name.replace(/[\\%_]/g, "\\$&")}%`, "[%"];
   // SQL may have written the rest anew, with other characters escaped than we do.
   if (/[^ -~]/.test(property)) patterns.push("%\\\\u%");
-  return (to) => `coalesce(${rest} like any (${to.add(textArray(patterns), "text[]")}), false)`;
+  return (to) => {
+    let text = rest;
+    for (const empty of isOnly ? ["null", '{"$absent":true}'] : []) {
+      text = `replace(${text}, ${to.add(`${name}:${empty}`, "text")}, '')`;
+    }
+    return `coalesce(${text} like any (${to.add(textArray(patterns), "text[]")}), false)`;
+  };
 }
 
 /** The first text behind all that begin with this one; `undefined` when nothing is behind them. */

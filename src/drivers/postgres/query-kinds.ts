@@ -26,7 +26,7 @@ export interface Kind {
   compared(column: string): string;
   /** Where a value of `rank` stands. `undefined` when Postgres cannot be asked. */
   bound(value: Value): Bound | undefined;
-  /** Cells that were written by SQL and stand anywhere in the order (NaN, infinity): SQL, false for NULL. */
+  /** Cells that were written by SQL and stand anywhere in the order (NaN, infinity): SQL, not true for NULL. */
   readonly strays?: ((column: string) => string) | undefined;
   /** Times that SQL may write more finely than the codec does. */
   readonly grid?: Grid | undefined;
@@ -40,6 +40,8 @@ export interface Grid {
   tick(column: string): string;
   /** The cell this many ticks from a value. */
   near(value: Value, ticks: bigint): string;
+  /** The cell this many ticks from the one of that number. */
+  cellNear(tick: bigint, ticks: bigint): string;
   /** The value this many ticks from the one of that number. */
   valueNear(tick: bigint, ticks: bigint): Value;
 }
@@ -105,7 +107,7 @@ const DOUBLE: Kind = {
     const side = compareValues(value, nearest);
     return { at: side === 0 ? "exact" : side > 0 ? "above" : "below", cell: String(nearest) };
   },
-  strays: (column) => `coalesce(${column} = 'NaN'::double precision, false)`,
+  strays: (column) => `${column} = 'NaN'::double precision`,
 };
 
 /** Beyond any double; numeric holds more, and infinity in newer versions. */
@@ -123,8 +125,7 @@ const DECIMAL: Kind = {
     return { at: "exact", cell: sign === 0 ? "0" : `${sign < 0 ? "-" : ""}${digits}e${exponent}` };
   },
   // NaN is above all, as infinity is.
-  strays: (column) =>
-    `coalesce(${column} not between '-1e${HUGE}'::numeric and '1e${HUGE}'::numeric, false)`,
+  strays: (column) => `(${column} < '-1e${HUGE}'::numeric or ${column} > '1e${HUGE}'::numeric)`,
 };
 
 /** The first character that no text of Postgres holds: NUL, or half of a surrogate pair. */
@@ -190,12 +191,12 @@ function time(
     compared: plain,
     bound: (value) => tickBound(ticks, value),
     // Other years are written with another number of digits, and infinity in letters.
-    strays: (column) =>
-      `coalesce(${column} < ${literal(FIRST_MS)} or ${column} >= ${literal(LAST_MS)} + interval '1 millisecond', false)`,
+    strays: (column) => `(${column} < ${literal(FIRST_MS)} or ${column} >= '10000-01-01'::${type})`,
     grid: {
       between: (column) => `${column} <> date_trunc('${word}', ${column})`,
       tick: (column) => `floor(extract(epoch from ${column}) * ${1000 / unit})::bigint`,
       near: (value, distance) => ticks.cellAt(clamped(search(ticks, value) + distance)),
+      cellNear: (tick, distance) => ticks.cellAt(clamped(tick + distance)),
       valueNear: (tick, distance) => ticks.valueAt(clamped(tick + distance)),
     },
   };
@@ -213,8 +214,7 @@ const DATE: Kind = {
   type: "date",
   compared: plain,
   bound: (value) => tickBound(DAYS, value),
-  strays: (column) =>
-    `coalesce(${column} not between '0001-01-01'::date and '9999-12-31'::date, false)`,
+  strays: (column) => `(${column} < '0001-01-01'::date or ${column} > '9999-12-31'::date)`,
 };
 
 type TimeCodec =

@@ -91,24 +91,32 @@ export class Statements {
               : " nulls first";
         return `${column.compared}${descending ? " desc" : ""}${places}`;
       });
-    return this.#select("", condition, [...orders, `${this.#key.compared}${direction}`], limit, to);
+    const by = [...orders, `${this.#key.compared}${direction}`];
+    // The last row's time says how far loose rows are of interest.
+    return this.#select(part === "sure" ? first : undefined, condition, by, limit, to);
   }
 
   /** Rows that have to be looked at, wherever they stand; `undefined` when there can be none. */
   open(limit: number): Statement | undefined {
     const [first] = this.#ordered;
     const to = new Parameters();
-    const kinds = this.#columns.flatMap((column) => [
-      column.open(to),
-      // Those of the first column of the order are found by their place.
-      column === first?.column ? "false" : column.loose(to, true),
-    ]);
-    const condition = all([this.#mine(to), any(kinds), ...this.#maybe(to)]);
-    return any(kinds) === "false" ? undefined : this.#select("", condition, [], limit, to);
+    // One case for each column: an index may find its rows.
+    const cases = this.#columns.map((column) => {
+      // Loose ones of the first column of the order are found by their place.
+      const loose = column === first?.column ? "false" : column.loose(to, true);
+      return all([any([column.open(to), loose]), ...this.#maybe(column, to)]);
+    });
+    const condition = any(cases);
+    if (condition === "false") return undefined;
+    return this.#select(undefined, all([this.#mine(to), condition]), [], limit, to);
   }
 
-  /** Rows with a loose cell in the first column of the order, from about where the page begins. */
-  loose(limit: number): Statement | undefined {
+  /**
+   * Rows with a loose cell in the first column of the order, from about where the page begins.
+   *
+   * @param last tick of the page's last sure row, behind which none is wanted.
+   */
+  loose(limit: number, last: bigint | undefined): Statement | undefined {
     const [first] = this.#ordered;
     if (first?.column.kind.grid === undefined) return undefined;
     const { column, descending } = first;
@@ -117,11 +125,12 @@ export class Statements {
     const condition = all([
       this.#mine(to),
       column.loose(to, true),
-      ...this.#maybe(to),
+      ...this.#maybe(column, to),
       after === undefined ? "true" : column.looseBehind(after.values[0], descending, to),
+      last === undefined ? "true" : column.looseBefore(last, descending, to),
     ]);
     const order = `${column.compared}${descending ? " desc" : ""}`;
-    return this.#select(`, ${column.tick}`, condition, [order], limit, to);
+    return this.#select(first, condition, [order], limit, to);
   }
 
   /** Whether a page that ends at this value is not touched by loose rows from that tick on. */
@@ -135,7 +144,7 @@ export class Statements {
   }
 
   #select(
-    more: string,
+    timed: { readonly column: QueryColumn } | undefined,
     condition: string,
     orders: readonly string[],
     limit: number,
@@ -143,6 +152,7 @@ export class Statements {
   ): Statement {
     const order = orders.length === 0 ? "" : ` order by ${orders.join(", ")}`;
     const from = `from ${this.#where.place} t where ${condition}`;
+    const more = timed?.column.kind.grid === undefined ? "" : `, ${timed.column.tick}`;
     return to.complete(`select ${this.#key.compared}${more} ${from}${order} limit ${limit}`);
   }
 
@@ -157,11 +167,11 @@ export class Statements {
     ]);
   }
 
-  /** Leaves out rows whose sure cells do not pass. */
-  #maybe(to: Parameters): string[] {
-    return this.#tested.map((column) =>
-      any([column.open(to), column.loose(to, false), column.passing(to)]),
-    );
+  /** Leaves out rows whose other cells are sure and do not pass. */
+  #maybe(except: QueryColumn, to: Parameters): string[] {
+    return this.#tested
+      .filter((column) => column !== except)
+      .map((column) => any([column.open(to), column.loose(to, false), column.passing(to)]));
   }
 
   /** Behind the last page, column by column: at its place in all before, and behind it in this one. */

@@ -7,7 +7,7 @@
  * checked against the records: after a change in between it is asked again. When there is no such column, or too
  * many rows have to be looked at, the answer comes from a scan.
  */
-import type { Layout, TableLayout } from "../../layout/layout.ts";
+import type { Layout } from "../../layout/layout.ts";
 import {
   comparePlaces,
   type Keyed,
@@ -20,7 +20,7 @@ import {
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
 import { CannotPush, QueryColumn } from "./query-columns.ts";
 import { type Statement, Statements } from "./query-statements.ts";
-import { qualified } from "./quote.ts";
+import { qualified, quote } from "./quote.ts";
 
 /** Rows that may have to be looked at, before a scan is the better way. */
 const OPEN_ROWS = 1000;
@@ -82,7 +82,8 @@ export async function pushed<R extends Keyed>(
 function statementsOf<R extends Keyed>(context: QueryContext<R>, plan: QueryPlan): Statements {
   const { layout, schema } = context;
   const [root] = layout.tables;
-  const rest = root.restColumn === undefined ? context.rest : restText(root);
+  const { restColumn } = root;
+  const rest = restColumn === undefined ? context.rest : `t.${quote(restColumn)}::text`;
   const named = [...plan.where, ...plan.order].map(({ property }) => property);
   const columns = new Map(
     [...new Set(named)].map((property) => [
@@ -93,9 +94,6 @@ function statementsOf<R extends Keyed>(context: QueryContext<R>, plan: QueryPlan
   const place = qualified(schema, root.name);
   return new Statements({ root, place, tenant: context.tenant, key: context.key }, plan, columns);
 }
-
-const restText = ({ restColumn = "" }: TableLayout): string =>
-  `t."${restColumn.replaceAll('"', '""')}"::text`;
 
 interface Found {
   /** In the order of the query, as far as a page and one more. */
@@ -120,21 +118,27 @@ async function find(
     if (rows.length > OPEN_ROWS) return undefined;
     for (const [key] of rows) others.push(statements.keyOf(key as string));
   }
+  const sure: string[] = [];
+  let last: bigint | undefined;
+  let isInside = true;
+  for (const part of statements.parts) {
+    const wanted = plan.limit + 1 - sure.length;
+    if (wanted === 0) break;
+    const rows = await ask(statements.sure(part, wanted));
+    for (const [key] of rows) sure.push(statements.keyOf(key as string));
+    if (rows.length < wanted) continue;
+    const tick = rows.at(-1)?.[1];
+    last = tick === undefined || tick === null ? undefined : BigInt(tick);
+    // A page of rows without a time, before all that have one.
+    isInside = part !== "empty" || part === statements.parts.at(-1);
+  }
   let leftOut: bigint | undefined;
   const most = plan.limit * 2 + LOOSE_ROWS;
-  const loose = statements.loose(most);
+  const loose = isInside ? statements.loose(most, last) : undefined;
   if (loose !== undefined) {
     const rows = await ask(loose);
     for (const [key] of rows) others.push(statements.keyOf(key as string));
     if (rows.length === most) leftOut = BigInt(rows.at(-1)?.[1] as string);
-  }
-  const sure: string[] = [];
-  for (const part of statements.parts) {
-    const wanted = plan.limit + 1 - sure.length;
-    if (wanted === 0) break;
-    for (const [key] of await ask(statements.sure(part, wanted))) {
-      sure.push(statements.keyOf(key as string));
-    }
   }
   return { sure, others, leftOut, statements };
 }
@@ -153,9 +157,8 @@ async function assemble<R extends Keyed>(
     const records = await context.fetch(keys);
     for (const [index, key] of keys.entries()) {
       const record = records[index];
-      // A record that is gone leaves a gap in what was sure; of the others, any may be anything.
-      if (record === undefined && isSure.has(key)) return undefined;
       if (record === undefined || isGone(record)) {
+        // It leaves a gap in what was sure; of the others each stands for itself.
         if (isSure.has(key)) return undefined;
         continue;
       }

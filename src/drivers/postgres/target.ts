@@ -10,13 +10,18 @@ import type {
   CommitReport,
   Driver,
   ScanOptions,
+  Stored,
   Target,
 } from "../../store/driver.ts";
+import type { Page, QueryPlan } from "../../store/query.ts";
+import { readCatalog } from "./catalog.ts";
 import { type CommitCollection, commitTo } from "./commit.ts";
 import type { SqlDatabase } from "./database.ts";
 import { PostgresLedger } from "./ledger.ts";
-import { isStorable, qualified } from "./quote.ts";
+import { queryRows } from "./query.ts";
+import { isStorable, literal, qualified, quote } from "./quote.ts";
 import { count, read, rebuild, type ScanContext, scan } from "./scan.ts";
+import { ledgerKeySql } from "./tables.ts";
 
 const CAPABILITIES: Capabilities = {
   transaction: true,
@@ -38,6 +43,7 @@ export function postgresTarget(
     label: database.label,
     directory: options.directory,
     ledger,
+    catalog: (schema) => readCatalog(database, schema),
     async open(name) {
       const move = await ledger.find(name);
       if (move === undefined) throw new OutgrowError("MOVE_UNKNOWN", { detail: name });
@@ -143,6 +149,29 @@ class PostgresDriver implements Driver {
   async count(of: Address): Promise<number> {
     const context = this.#context(of);
     return context === undefined ? 0 : count(context, of);
+  }
+
+  async query(from: Address, plan: QueryPlan): Promise<Page<Stored>> {
+    const context = this.#context(from);
+    if (context === undefined) return { records: [], next: undefined };
+    const { database, schema, id, compiled } = context;
+    const [{ key }] = compiled.layout.tables;
+    const column = `t.${quote(key.name)}`;
+    const rest = `from outgrow.rest x where x.collection = ${id} and x.tenant = ${literal(from.tenant)} and x.row = ${column}::text`;
+    const derived = `coalesce((select x.key ${rest}), ${ledgerKeySql(key.codec, column)})`;
+    return queryRows(
+      {
+        database,
+        schema,
+        layout: compiled.layout,
+        tenant: from.tenant,
+        rest: compiled.restInLedger ? `(select x.rest::text ${rest})` : undefined,
+        key: key.codec === "derived-uuid" ? derived : undefined,
+        fetch: (keys) => read(context, from, keys),
+        scan: () => scan(context, from),
+      },
+      plan,
+    );
   }
 
   /** @throws {OutgrowError} also UNSUPPORTED, for another tenant's records in a table of one tenant. */

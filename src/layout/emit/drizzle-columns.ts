@@ -48,6 +48,8 @@ function builderCall(
       return build("date", { mode: "string" });
     case "text[]":
       return `${build("text")}.array()`;
+    case "varchar[]":
+      return `${build("varchar", { length })}.array()`;
     case "varchar":
     case "char":
       return build(type.kind, { length });

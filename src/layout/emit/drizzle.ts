@@ -13,7 +13,7 @@ import {
 
 /** What the module may import or declare besides tables. */
 const MODULE_NAMES = [
-  "pgTable pgSchema pgEnum appSchema AnyPgColumn primaryKey foreignKey index uniqueIndex relations customType",
+  "pgTable pgSchema pgEnum appSchema AnyPgColumn primaryKey foreignKey index uniqueIndex relations customType t one many",
   "Object Array Date Error Map Number Promise Set String Boolean Symbol module exports require",
   "text varchar char boolean bigint integer smallint doublePrecision real numeric uuid timestamp date jsonb json",
 ].join(" ");
@@ -25,6 +25,7 @@ const TABLE_NAMES =
 interface Names {
   /** Constants by SQL name of table. */
   readonly tables: ReadonlyMap<string, string>;
+  readonly relations: ReadonlyMap<string, string>;
   readonly enums: ReadonlyMap<string, string>;
   /** By SQL name of table, then of column. */
   readonly columns: ReadonlyMap<string, ReadonlyMap<string, string>>;
@@ -93,7 +94,10 @@ function chooseNames(
   const types = enums.map(
     ({ name }) => [name, constantName(constants, name, name, "Enum")] as const,
   );
-  return { tables: chosen, enums: new Map(types), columns };
+  const walks = [...chosen].map(([name, constant]) => {
+    return [name, freeName(constants, [`${constant}Relations`])] as const;
+  });
+  return { tables: chosen, relations: new Map(walks), enums: new Map(types), columns };
 }
 
 function constantName(
@@ -237,7 +241,7 @@ function relationBlocks(
       own.some((line) => line.includes(`: ${helper}(`)),
     );
     const fields = own.map((line) => `  ${line},\n`).join("");
-    const start = `export const ${constant}Relations = relations(${constant}, `;
+    const start = `export const ${names.relations.get(name)} = relations(${constant}, `;
     return [`${start}({ ${helpers.join(", ")} }) => ({\n${fields}}));`];
   });
 }

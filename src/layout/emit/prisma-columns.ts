@@ -58,6 +58,8 @@ export function prismaType(
     case "text[]":
       // Prisma has no optional lists: NULL reads as an empty one.
       return { type: "String[]" };
+    case "varchar[]":
+      return { type: "String[]", native: `@db.VarChar${length}` };
     case "enum": {
       const known = enums.get(type.enumName ?? "");
       return of(known ?? `Unsupported(${prismaText(type.text)})`);

@@ -21,7 +21,7 @@ export interface PrismaOptions {
 const MODEL_NAMES = [
   "String Boolean Int BigInt Float Decimal DateTime Json Bytes Unsupported Prisma PrismaClient Client",
   "Object Array Record Promise Date Error Map Set Symbol Function Number Math Buffer Uint8Array Partial Pick Omit",
-  "Enumerable TypeMap NullTypes AnyNull DbNull JsonNull Models Enums",
+  "Enumerable TypeMap NullTypes AnyNull DbNull JsonNull Models Enums Then AND OR NOT",
 ].join(" ");
 
 /** Words of a `where` and an aggregate that a field would hide. */
@@ -109,10 +109,15 @@ function chooseNames(
 ): Names {
   const used = new Set([...MODEL_NAMES.split(" "), ...JS_RESERVED]);
   const models = new Map<string, string>();
+  const files = new Set<string>();
   const fields = new Map<string, ReadonlyMap<string, string>>();
   for (const { name, property, columns } of tables) {
     const model = upperFirst(prismaName(property, name, "Model"));
-    models.set(name, freeName(used, [model, `${model}Model`]));
+    // Each model gets a file: on some systems `Id.ts` is `ID.ts`.
+    const apart = [model, `${model}Model`].filter((one) => !files.has(one.toLowerCase()));
+    const chosenModel = freeName(used, apart.length > 0 ? apart : [`${model}Model${files.size}`]);
+    files.add(chosenModel.toLowerCase());
+    models.set(name, chosenModel);
     const own = taken.get(name) ?? new Set();
     const wanted = columns.map((column) => {
       const field = prismaName(column.property, column.name, "field");
@@ -120,8 +125,12 @@ function chooseNames(
     });
     // What needs no change is not changed for the sake of what does.
     wanted.sort((one, other) => Number(other.isExact) - Number(one.isExact));
+    const sqlNames = new Set(columns.map((column) => column.name));
     const chosen = wanted.map(({ column, field }) => {
-      return [column.name, freeName(own, [field, `${field}Field`])] as const;
+      // No field may be called what another one is mapped to.
+      const fits = (called: string): boolean => called === column.name || !sqlNames.has(called);
+      const names = [field, `${field}Field`, `${field}Value`].filter(fits);
+      return [column.name, freeName(own, names)] as const;
     });
     fields.set(name, new Map(chosen));
   }

@@ -68,16 +68,22 @@ const sameSet = (one: readonly string[], other: readonly string[]): boolean =>
 function forthNames({ columns }: DescribedForeignKey, to: DescribedTable): string[] {
   const last = columns.at(-1) ?? "";
   const stem = stemOf(last);
-  const other = asciiCamelCase(to.property) || asciiCamelCase(to.name);
-  const row = `${asciiCamelCase(last) || "parent"}Row`;
-  return [stem === last ? "" : asciiCamelCase(stem), other, row];
+  const other = relationWord(to.property) || relationWord(to.name);
+  const row = `${relationWord(last) || "parent"}Row`;
+  return [stem === last ? "" : relationWord(stem), other, row];
 }
 
 const stemOf = (column: string): string => /^(.+?)_?id$/i.exec(column)?.[1] ?? column;
 
 /** Where the children lie in the record, else what their table is called. */
 function backNames({ childPath, columns }: DescribedForeignKey, from: DescribedTable): string[] {
-  const table = asciiCamelCase(from.property) || asciiCamelCase(from.name);
-  const by = `${table || "rows"}By${upperFirst(asciiCamelCase(stemOf(columns.at(-1) ?? "")))}`;
-  return [asciiCamelCase(childPath?.join(" ") ?? ""), table, by];
+  const table = relationWord(from.property) || relationWord(from.name);
+  const by = `${table || "rows"}By${upperFirst(relationWord(stemOf(columns.at(-1) ?? "")))}`;
+  return [relationWord(childPath?.join(" ") ?? ""), table, by];
+}
+
+/** A name that both tools take as it is: they want a letter first. */
+function relationWord(name: string): string {
+  const word = asciiCamelCase(name);
+  return /^\d/.test(word) ? `row${word}` : word;
 }

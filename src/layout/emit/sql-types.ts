@@ -35,7 +35,7 @@ const CODEC_TYPES: Readonly<Record<CodecName, SqlType>> = {
   "iso-timestamp": "timestamptz",
   "iso-seconds": "timestamptz",
   "offset-timestamp": "timestamptz",
-  "sql-timestamp": "timestamptz",
+  "sql-timestamp": "timestamp",
   "iso-date": "date",
   "date-text": "date",
   "epoch-ms": "timestamptz",
@@ -44,7 +44,7 @@ const CODEC_TYPES: Readonly<Record<CodecName, SqlType>> = {
   jsonb: "jsonb",
   "text-list": "text[]",
   enum: "text",
-  reference: "text",
+  reference: "uuid",
   "ledger-key": "text",
 };
 
@@ -73,6 +73,8 @@ const SPELLINGS: Readonly<Record<string, ColumnType["kind"]>> = {
   "timestamp without time zone": "timestamp",
   date: "date",
   "text[]": "text[]",
+  "varchar[]": "varchar[]",
+  "character varying[]": "varchar[]",
   jsonb: "jsonb",
   json: "json",
   varchar: "varchar",
@@ -90,16 +92,12 @@ export function constantType(constant: ConstantColumn): ColumnType {
   return readType(constant.type);
 }
 
-/** @param target the type of the key that a `reference` holds, where its collection is at hand. */
-export function columnType(column: Column, target?: ColumnType): ColumnType {
+export function columnType(column: Column): ColumnType {
   if (column.sqlType !== undefined) {
     const read = readType(column.sqlType);
     if (column.codec !== "enum" || read.kind !== "other") return read;
     const [enumName, enumSchema] = nameParts(column.sqlType).reverse();
     return { ...read, kind: "enum", enumName, enumSchema };
-  }
-  if (column.type === undefined && column.codec === "reference" && target !== undefined) {
-    return target;
   }
   const type = column.type ?? CODEC_TYPES[column.codec];
   if (type === "text" && column.limit !== undefined) return readType(`varchar(${column.limit})`);
@@ -122,6 +120,7 @@ export function readType(text: string): ColumnType {
   const second = digits?.[2] === undefined ? undefined : Number(digits[2]);
   switch (kind) {
     case "varchar":
+    case "varchar[]":
     case "char":
       return { text, kind, length: first };
     case "numeric":

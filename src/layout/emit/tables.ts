@@ -172,7 +172,12 @@ function childKey(table: ChildTableLayout, keys: readonly KeyParts[]): KeyParts 
   const parts = parentParts(table, keys);
   const { place } = table.key;
   if (place === undefined) return parts;
-  return [...parts, keyPart(place, readType(table.holds === "list" ? "bigint" : "text"), table)];
+  return [...parts, placeColumn(table, place)];
+}
+
+function placeColumn(table: ChildTableLayout, name: string): DescribedColumn {
+  const type = readType(table.holds === "list" ? "bigint" : "text");
+  return { ...keyPart(name, type, table), property: camelCase(name), nullable: false };
 }
 
 /** The parent's key as this table repeats it. */
@@ -206,6 +211,7 @@ function describeTable(
     for (const part of parentParts(table, keys)) {
       columns.push({ ...part, property: camelCase(part.name), nullable: false });
     }
+    if (table.key.place !== undefined) columns.push(placeColumn(table, table.key.place));
   }
   for (const { name, type, cell } of ("constants" in table && table.constants) || []) {
     const read = constantType({ name, type, cell });
@@ -245,7 +251,7 @@ function valueColumns(
   column: Column,
 ): DescribedColumn[] {
   const target = column.to === undefined ? undefined : context.targets.get(column.to);
-  const type = columnType(column, target?.[0]?.type);
+  const type = columnType(column);
   if (type.enumName !== undefined) addLabels(context.enums, type, column);
   const references = (layout.foreignKeys ?? []).filter(
     (key) => key.table === table.name && key.columns.includes(column.name),

@@ -4,11 +4,14 @@ import { randomUUID } from "node:crypto";
 import { asc, eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import pg from "pg";
+import { agree } from "./agree.mjs";
 import * as schema from "./schema.ts";
 
 const { campaignAssets, campaigns, events, notes } = schema;
 const pool = new pg.Pool({ connectionString: process.env["DATABASE_URL"] });
 const db = drizzle(pool, { schema });
+
+await agree(pool, schema);
 
 const id = randomUUID();
 const campaign = {
@@ -27,6 +30,7 @@ const campaign = {
   localAt: "2025-08-24 15:51:55",
   day: "2026-02-06",
   tags: ["a", "b,c"],
+  words: ["w"],
   settings: { theme: { dark: true }, list: [1, null] },
   metadataSku: "sku-1",
   "first name": "Ada",

@@ -25,6 +25,7 @@ const campaign = {
   localAt: new Date("2025-08-24T15:51:55.000Z"),
   day: new Date("2026-02-06"),
   tags: ["a", "b,c"],
+  words: ["w"],
   settings: { theme: { dark: true }, list: [1, null] },
   metadataSku: "sku-1",
   firstName: "Ada",
