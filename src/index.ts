@@ -27,6 +27,7 @@ export { type Collection, openStore, type Store } from "./store/store.ts";
 export { type CopyOptions, type CopyResult, copy } from "./transfer/copy.ts";
 export { type ExportOptions, type ExportResult, exportMove } from "./transfer/export.ts";
 export { type Finding, type Inspection, inspect } from "./transfer/inspect.ts";
+export { type Plan, type PlanOptions, plan } from "./transfer/plan.ts";
 export type { OnProgress, Progress } from "./transfer/progress.ts";
 export { replay } from "./transfer/quarantine.ts";
 export {

@@ -1,14 +1,13 @@
-import { sqlMigration } from "../layout/emit/index.ts";
 import { type CopyResult, copy } from "../transfer/copy.ts";
-import { inspect } from "../transfer/inspect.ts";
+import { type Plan, plan } from "../transfer/plan.ts";
 import { inspectionText } from "./inspect.ts";
-import { type Outcome, run } from "./run.ts";
+import { type LayoutFlags, layoutOptions } from "./layout-options.ts";
+import { planText } from "./plan.ts";
+import { run } from "./run.ts";
 import { count, duration, style, table, visible } from "./screen.ts";
 import { type ReadingOptions, reading } from "./source-options.ts";
 
-interface CopyCommandOptions extends ReadingOptions {
-  readonly schema?: string;
-  readonly tenant?: string;
+interface CopyCommandOptions extends ReadingOptions, LayoutFlags {
   readonly prune?: boolean;
   readonly again?: boolean;
   readonly dryRun?: boolean;
@@ -21,16 +20,21 @@ export function copyCommand(
 ): Promise<void> {
   return run(options, async (context) => {
     const { spec, config, move, options: source } = await reading(sources, options, context);
-    if (options.dryRun) return dryRun(spec, options, source);
+    const layouts = layoutOptions(options, config);
+    if (options.dryRun) {
+      const asked =
+        layouts.bind === undefined ? undefined : await context.target(options.to ?? config.target);
+      const planned = await plan(spec, asked, { ...source, ...layouts });
+      return { result: { dryRun: true, ...planned }, text: () => dryRunText(planned) };
+    }
     const target = await context.target(options.to ?? config.target);
     const result = await copy(spec, target, {
       ...source,
+      ...layouts,
       move,
-      schema: options.schema ?? config.schema,
       tenant: options.tenant ?? config.tenant,
       prune: options.prune,
       again: options.again,
-      layouts: config.layouts,
     });
     const quarantined = total(result, "quarantined");
     return {
@@ -41,20 +45,8 @@ export function copyCommand(
   });
 }
 
-async function dryRun(
-  spec: string | readonly string[],
-  options: CopyCommandOptions,
-  source: Parameters<typeof inspect>[1],
-): Promise<Outcome> {
-  const inspection = await inspect(spec, { ...source, tenantColumn: options.tenant !== undefined });
-  const schema = options.schema ?? "public";
-  const layouts = inspection.collections.map(({ layout }) => layout);
-  const { create, afterLoad } = sqlMigration({ schema, layouts });
-  const sql = afterLoad === "" ? [create] : [create, afterLoad];
-  return {
-    result: { dryRun: true, inspection, sql },
-    text: () => `${inspectionText(inspection)}\n\n${sql.join("\n\n")}\n\nNothing was written.`,
-  };
+function dryRunText(planned: Plan): string {
+  return `${inspectionText(planned.inspection)}\n\n${planText(planned)}`;
 }
 
 export function total(result: CopyResult, what: keyof CopyResult["counts"][string]): number {
@@ -93,6 +85,7 @@ export function copyText(result: CopyResult, target: string): string {
       ),
     );
   }
+  lines.push(...settlementLines(result.settlement));
   if (result.pruned > 0)
     lines.push("", `${count(result.pruned, "record")} of an earlier copy pruned.`);
   if (quarantined > 0) {
@@ -103,4 +96,17 @@ export function copyText(result: CopyResult, target: string): string {
     );
   }
   return lines.join("\n");
+}
+
+function settlementLines({ dangling, refused }: CopyResult["settlement"]): string[] {
+  const lines = dangling.map(
+    ({ collection, column, count: times }) =>
+      `${count(times, "reference")} of ${visible(`${collection}.${column}`)} lead nowhere: NULL in the column, kept in the record.`,
+  );
+  for (const { name, sqlState } of refused) {
+    lines.push(
+      `${visible(name)} was not made: the records do not bear it out (SQLSTATE ${sqlState}).`,
+    );
+  }
+  return lines.length === 0 ? [] : ["", ...lines];
 }

@@ -61,6 +61,27 @@ function reading(command: Command): Command {
     .addOption(json);
 }
 
+function gather(text: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, text];
+}
+
+function layouts(command: Command): Command {
+  return command
+    .option("--schema <name>", "Postgres schema of the tables (default: public)")
+    .option("--tenant <id>", "whose data it is; rows then carry a tenant_id")
+    .option(
+      "--bind [collections]",
+      "into tables that are there: of these collections, or of all that have one of their name",
+      list,
+    )
+    .option("--rule <rule>", "decide on a property: campaigns.price=money; may be repeated", gather)
+    .addOption(
+      new Option("--flatten <how>", "which lists of objects become tables (default: auto)").choices(
+        ["none", "auto", "all"],
+      ),
+    );
+}
+
 reading(
   program
     .command("inspect")
@@ -70,16 +91,49 @@ reading(
   (await import("./inspect.ts")).inspectCommand(...(args as [string[], never])),
 );
 
-reading(
-  program
-    .command("copy")
-    .description("copy a source into a target: streaming, resumable, idempotent")
-    .argument("[source...]"),
+layouts(
+  reading(
+    program
+      .command("plan")
+      .description(
+        "the tables that a copy would make, why, and what would not fit; nothing is written",
+      )
+      .argument("[source...]"),
+  ),
+)
+  .addOption(to)
+  .option(
+    "--records [n]",
+    "name the records that do not fit (default: only count them)",
+    wholeNumber,
+  )
+  .option(
+    "--out <folder>",
+    "write create.sql, after-load.sql, schema.ts (Drizzle), schema.prisma there",
+  )
+  .addOption(new Option("--prisma <version>", "which Prisma the schema is for").choices(["6", "7"]))
+  .option("--yes", "overwrite files that exist")
+  .addHelpText(
+    "after",
+    `
+Rules     money, money($), decimal(10,2), date(M/D/YYYY), date, timestamp, timestamp-seconds, timestamp-sql, epoch-ms,
+          epoch-s, integer, number, boolean, text, uuid, jsonb, rest. What does not fit a column exactly is kept
+          beside it and counted; money, decimal and date(…) also make a cell of what is only nearly so.`,
+  )
+  .action(async (...args) =>
+    (await import("./plan.ts")).planCommand(...(args as [string[], never])),
+  );
+
+layouts(
+  reading(
+    program
+      .command("copy")
+      .description("copy a source into a target: streaming, resumable, idempotent")
+      .argument("[source...]"),
+  ),
 )
   .addOption(to)
   .addOption(move)
-  .option("--schema <name>", "Postgres schema of the tables (default: public)")
-  .option("--tenant <id>", "whose data it is; rows then carry a tenant_id")
   .option("--prune", "delete what an earlier copy brought and this source lacks")
   .option("--again", "begin a new run although an unfinished one saw another state of the source")
   .option("--dry-run", "inspect and show what would be made; nothing is written")

@@ -5,6 +5,7 @@ import { bytes, duration, visible } from "./screen.ts";
 const VERBS: Readonly<Record<Progress["phase"], string>> = {
   survey: "Looking at",
   infer: "Reading types of",
+  plan: "Trying",
   copy: "Copying",
   verify: "Verifying",
   export: "Exporting",

@@ -8,6 +8,7 @@ import type { Choice } from "../layout/choices.ts";
 import { type CompiledLayout, compileLayout } from "../layout/compile.ts";
 import { drizzleSchema, prismaConfig, prismaSchema, sqlMigration } from "../layout/emit/index.ts";
 import type { Layout, SqlValue } from "../layout/layout.ts";
+import type { Rules } from "../layout/rules.ts";
 import type { Target } from "../store/driver.ts";
 import type { Inspection, InspectOptions } from "./inspect.ts";
 import {
@@ -96,17 +97,11 @@ export async function plan(
   return {
     inspection,
     layouts,
-    // A layout that was given or bound has other reasons.
-    choices: inspection.collections.flatMap(({ name, choices, layout }) =>
-      layouts.find(({ collection }) => collection === name)?.tables[0].name ===
-      layout.tables[0].name
-        ? choices
-        : [],
-    ),
+    choices: choicesOf(inspection, layouts, options),
     bound: decided.bound,
     problems: decided.problems,
     spills: trial.spills(),
-    rules: suggestedRules(inspection),
+    rules: suggestedRules(inspection, options.rules ?? {}),
     setAside: trial.setAside(),
     misfits: trial.misfits,
     files: {
@@ -206,11 +201,30 @@ const RULED: Readonly<Record<string, { rule: string; why: string }>> = {
   },
 };
 
+/** Why the inferred layouts are as they are. One that was given or bound has other reasons. */
+function choicesOf(
+  { collections }: Inspection,
+  layouts: readonly Layout[],
+  { layouts: given = {}, rules = {} }: PlanOptions,
+): Choice[] {
+  return collections.flatMap(({ name, choices }) => {
+    const layout = layouts.find(({ collection }) => collection === name);
+    if (given[name] !== undefined || layout?.tables[0].bound) return [];
+    return choices.map((one) => {
+      const rule = one.kind === "index" ? undefined : rules[`${name}.${one.subject}`];
+      return rule === undefined || one.table !== layout?.tables[0].name
+        ? one
+        : { ...one, choice: rule, why: "a rule says so" };
+    });
+  });
+}
+
 /** For the findings that a rule is an answer to. Which rule is right, only a person knows. */
-function suggestedRules({ findings }: Inspection): SuggestedRule[] {
+function suggestedRules({ findings }: Inspection, rules: Rules): SuggestedRule[] {
   return findings.flatMap(({ code, collection, property, count }) => {
     const ruled = RULED[code];
     if (ruled === undefined || property === undefined) return [];
+    if (rules[`${collection}.${property}`] !== undefined) return [];
     return [
       { rule: `${collection}.${property}=${ruled.rule}`, why: `${count} values: ${ruled.why}` },
     ];
