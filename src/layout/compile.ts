@@ -179,12 +179,21 @@ function compiledTable(layout: Layout, index: number): CompiledTable {
   }
   const { key } = table;
   const parentTypes = primaryKeyTypes(layout, table.parent);
-  const place = key.place === undefined ? [] : [{ name: key.place, type: placeType(table.holds) }];
+  const place =
+    key.place === undefined
+      ? []
+      : [{ name: key.place, type: key.placeType ?? placeType(table.holds) }];
   if (key.by === "own") {
     const parent = { name: key.parent, type: parentTypes[parentTypes.length - 1] as SqlType };
     return {
       name: table.name,
-      columns: [...tenant, { name: key.column, type: "uuid" }, parent, ...place, ...values],
+      columns: [
+        ...tenant,
+        { name: key.column, type: key.type ?? "uuid" },
+        parent,
+        ...place,
+        ...values,
+      ],
       keyWidth: tenant.length + 1,
       anchor: { table: table.parent, column: key.parent },
     };
@@ -205,9 +214,11 @@ const placeType = (holds: ChildTableLayout["holds"]): SqlType =>
 function primaryKeyTypes(layout: Layout, index: number): readonly SqlType[] {
   const table = layout.tables[index] as TableLayout | ChildTableLayout;
   if (!("parent" in table)) return [keyType(table.key)];
-  if (table.key.by === "own") return ["uuid"];
+  if (table.key.by === "own") return [table.key.type ?? "uuid"];
   const parent = primaryKeyTypes(layout, table.parent);
-  return table.key.place === undefined ? parent : [...parent, placeType(table.holds)];
+  return table.key.place === undefined
+    ? parent
+    : [...parent, table.key.placeType ?? placeType(table.holds)];
 }
 
 /** The table whose own key the first parent column of a child holds: the root, or one with a key of its own. */

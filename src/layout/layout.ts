@@ -183,6 +183,8 @@ export interface ChildTableLayout extends AnyTable {
         readonly by: "place";
         readonly parent: readonly string[];
         readonly place?: string | undefined;
+        /** Of `place`: bigint, or text for names, where nothing else is said. */
+        readonly placeType?: SqlType | undefined;
       }
     | {
         readonly by: "own";
@@ -190,6 +192,9 @@ export interface ChildTableLayout extends AnyTable {
         readonly parent: string;
         readonly from?: readonly string[] | undefined;
         readonly place?: string | undefined;
+        readonly placeType?: SqlType | undefined;
+        /** Of its own column: `uuid`, or `text` that holds one. */
+        readonly type?: "uuid" | "text" | undefined;
       };
 }
 

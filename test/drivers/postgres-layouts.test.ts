@@ -7,20 +7,22 @@ import { fromTaggedJson } from "../../src/collection/tagged-json.ts";
 import type { Value } from "../../src/collection/value.ts";
 import { postgresTarget } from "../../src/drivers/postgres/index.ts";
 import type { Target } from "../../src/store/driver.ts";
-import { anyLayout, anyRecord } from "../layout/any-layout.ts";
+import { anyLayout, anyRecord, fittingRecord, layoutAndRecord } from "../layout/any-layout.ts";
 import { propertyRuns } from "../support/property.ts";
 import { backends, deletion, type MakeMove, type Opened, record, workbench } from "./backends.ts";
 
 const KEYS = ["a", "b", "c", "d", "é\u0001"] as const;
 const AT = { tenant: "default", collection: "things" };
 
-const history = fc.array(
-  fc.uniqueArray(
-    fc.tuple(fc.constantFrom(...KEYS), fc.option(anyRecord, { freq: 6, nil: "deleted" as const })),
-    { minLength: 1, maxLength: 5, selector: ([key]) => key },
-  ),
-  { minLength: 1, maxLength: 3 },
-);
+const history = anyLayout.chain((layout) => {
+  const value = fc.oneof({ weight: 3, arbitrary: fittingRecord(layout) }, anyRecord);
+  const write = fc.tuple(
+    fc.constantFrom(...KEYS),
+    fc.option(value, { freq: 6, nil: "deleted" as const }),
+  );
+  const batch = fc.uniqueArray(write, { minLength: 1, maxLength: 5, selector: ([key]) => key });
+  return fc.tuple(fc.constant(layout), fc.array(batch, { minLength: 1, maxLength: 3 }));
+});
 
 describe.each(backends)("$name", (backend) => {
   let opened: Opened;
@@ -35,7 +37,7 @@ describe.each(backends)("$name", (backend) => {
 
   test("law L1: any record under any layout is stored, replaced, deleted and read again", async () => {
     await fc.assert(
-      fc.asyncProperty(anyLayout, history, async (layout, batches) => {
+      fc.asyncProperty(history, async ([layout, batches]) => {
         const { put, rows, driver, name } = await move([layout]);
         const expected = new Map<string, Value>();
         for (const [number, batch] of batches.entries()) {
@@ -68,7 +70,7 @@ describe.each(backends)("$name", (backend) => {
 
   test("law T1: what a conflict takes out of several tables is whole in quarantine, and gone", async () => {
     await fc.assert(
-      fc.asyncProperty(anyLayout, anyRecord, async (layout, value) => {
+      fc.asyncProperty(layoutAndRecord, async ([layout, value]) => {
         const { put, rows, quarantined, name, schema } = await move([layout]);
         await put([record("a", value, { position: 0 })]);
         await put([record("a", { unlike: "any other" }, { position: 1 })]);

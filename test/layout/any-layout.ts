@@ -1,6 +1,6 @@
 /** Random layouts over a small set of names, and random records that often fit them and often do not. */
 import fc from "fast-check";
-import { ExactNumber, setOwn, type Value } from "../../src/collection/value.ts";
+import { ExactNumber, isPlainObject, setOwn, type Value } from "../../src/collection/value.ts";
 import type {
   ChildTableLayout,
   CodecName,
@@ -231,3 +231,71 @@ function fill(
     }
   }
 }
+
+// biome-ignore format: texts and numbers that the codec of this name is for
+const FITTING: Readonly<Partial<Record<CodecName, readonly Value[]>>> = {
+  "offset-timestamp": ["2024-01-02T03:04:05+02:00", "2024-01-02T03:04-07:30", "2024-01-02T03:04:05.1Z", "2024-01-02T03:04:05.120+00:00"],
+  "iso-timestamp": ["2026-02-06T00:45:19.270Z"], "iso-seconds": ["2026-02-06T00:45:19Z"], "iso-date": ["2026-02-06"],
+  "sql-timestamp": ["2025-08-24 15:51:55"], "date-text": ["6/18/2025", "06.07.2025", "2025-06-18"], money: ["$4.99", "$199", 5],
+  decimal: [0.25, -1.5, 0.6120000000000001], "epoch-ms": [1_750_654_128_168], "epoch-s": [1_750_654_128], enum: ["Draft", "draft"],
+  jsonb: [{ b: [1, { a: null }] }, []], "text-list": [["a", "", "{}"], []], reference: ["sample-1", 5], boolean: [true, false],
+  integer: [7, -7], number: [0.5], uuid: ["ee99b735-e01b-4ff2-a812-8dfd6f11b8c3"], text: ["é", "", "abc"], date: [new Date(5)],
+};
+
+/** Records that mostly fit a layout: values where its columns look for them, elements where child tables do. */
+function fitting(layout: Layout, at: number): fc.Arbitrary<Value> {
+  const table = layout.tables[at] as TableLayout | ChildTableLayout;
+  const parts: [readonly string[], fc.Arbitrary<Value>][] = table.columns.map(({ path, codec }) => [
+    path,
+    fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...(FITTING[codec] ?? [null])) }, anyScalar),
+  ]);
+  for (const [index, child] of layout.tables.entries()) {
+    if (!("parent" in child) || child.parent !== at) continue;
+    const element = fc.oneof({ weight: 9, arbitrary: fitting(layout, index) }, anyScalar);
+    const held: fc.Arbitrary<Value> =
+      child.holds === "list"
+        ? fc.array(element, { maxLength: 3 })
+        : child.holds === "map"
+          ? fc.array(fc.tuple(names, element), { maxLength: 3 }).map(object)
+          : element;
+    parts.push([child.path, held]);
+  }
+  return fc
+    .tuple(
+      fc.tuple(...parts.map(([, value]) => fc.option(value, { freq: 6, nil: LEFT_OUT }))),
+      fc.array(fc.tuple(names, anyScalar), { maxLength: 2 }),
+    )
+    .map(([values, more]) => {
+      const record: Record<string, Value> = {};
+      for (const [name, value] of more) setOwn(record, name, value);
+      for (const [index, [path]] of parts.entries()) {
+        const value = values[index];
+        if (value !== LEFT_OUT) setAt(record, path, value as Value);
+      }
+      return record;
+    });
+}
+
+const LEFT_OUT = Symbol("left out");
+
+function setAt(object: Record<string, Value>, path: readonly string[], value: Value): void {
+  const [name = "", ...inner] = path;
+  if (inner.length === 0) {
+    setOwn(object, name, value);
+    return;
+  }
+  const there = Object.hasOwn(object, name) ? object[name] : undefined;
+  const next = isPlainObject(there) ? there : {};
+  setOwn(object, name, next);
+  setAt(next as Record<string, Value>, inner, value);
+}
+
+export const fittingRecord = (layout: Layout): fc.Arbitrary<Value> => fitting(layout, 0);
+
+/** A layout, with a record that fits it or one that knows nothing of it. */
+export const layoutAndRecord: fc.Arbitrary<readonly [Layout, Value]> = anyLayout.chain((layout) =>
+  fc.tuple(
+    fc.constant(layout),
+    fc.oneof({ weight: 3, arbitrary: fitting(layout, 0) }, { weight: 1, arbitrary: anyRecord }),
+  ),
+);
