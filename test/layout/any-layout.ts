@@ -252,12 +252,14 @@ function fitting(layout: Layout, at: number): fc.Arbitrary<Value> {
   for (const [index, child] of layout.tables.entries()) {
     if (!("parent" in child) || child.parent !== at) continue;
     const element = fc.oneof({ weight: 9, arbitrary: fitting(layout, index) }, anyScalar);
-    const held: fc.Arbitrary<Value> =
+    const fits: fc.Arbitrary<Value> =
       child.holds === "list"
         ? fc.array(element, { maxLength: 3 })
         : child.holds === "map"
           ? fc.array(fc.tuple(names, element), { maxLength: 3 }).map(object)
           : element;
+    // Lists with holes among them, and what is no list at all.
+    const held = fc.oneof({ weight: 8, arbitrary: fits }, anyScalar);
     parts.push([child.path, held]);
   }
   return fc
