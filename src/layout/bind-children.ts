@@ -4,7 +4,7 @@ import { bindColumns } from "./bind-column.ts";
 import { matchNames, namesChild } from "./bind-names.ts";
 import type { BindOptions, ChildOptions, Findings, SeenProperty, SeenShape } from "./bind-types.ts";
 import type { Catalog, CatalogColumn, CatalogForeignKey, CatalogTable } from "./catalog.ts";
-import type { ChildTableLayout } from "./layout.ts";
+import type { ChildTableLayout, SqlType } from "./layout.ts";
 
 /** A table that others may belong to. */
 export interface ParentTable {
@@ -206,7 +206,7 @@ export class ChildBinder {
     if (typeof made !== "string") return made;
     this.#findings.note("CHILD_KEY", child.table.name, undefined, {
       message: `${child.table.name} cannot hold ${path.join(".")}: ${made}. It lies in the rest.`,
-      next: "Give the table a uuid of its own as its primary key, or the parent's key and a bigint place.",
+      next: "Give the table a uuid (or text) of its own as its primary key, or the parent's key and a bigint place.",
     });
     return undefined;
   }
@@ -294,11 +294,21 @@ function placeKey(
     return holds === "object" ? { by: "place", parent: here } : "it has one row for each parent";
   }
   if (holds === "object") return "it has many rows for each parent";
-  const type = sqlTypeOf(columnOf(table, place) as CatalogColumn);
-  const wanted = holds === "list" ? "bigint" : "text";
-  return type === wanted
-    ? { by: "place", parent: here, place }
-    : `${place} is ${type ?? "of a type"} that holds no place: it should be ${wanted}`;
+  const type = placeType(columnOf(table, place), holds);
+  return type === undefined
+    ? `${place} is of a type that holds no place: it should be ${holds === "list" ? "bigint" : "text"}`
+    : { by: "place", parent: here, place, ...type };
+}
+
+/** What a column that holds places says of its type; `undefined` when it cannot hold them. */
+function placeType(
+  column: CatalogColumn | undefined,
+  holds: ChildTableLayout["holds"],
+): { readonly placeType?: SqlType } | undefined {
+  const type = column === undefined ? undefined : sqlTypeOf(column);
+  if (holds === "map") return type === "text" && column?.limit === undefined ? {} : undefined;
+  if (type === "bigint") return {};
+  return type === "integer" ? { placeType: type } : undefined;
 }
 
 function ownKey(
@@ -307,14 +317,15 @@ function ownKey(
   own: CatalogColumn | undefined,
 ): ChildTableLayout["key"] | string {
   if (!parent.isSingle) return "its parent's key has several columns";
-  if (own === undefined || own.base !== "uuid") {
-    return `its key ${own?.name} is ${own?.type}, and only a uuid can be made from a record`;
+  const isText = own !== undefined && sqlTypeOf(own) === "text" && (own.limit ?? 36) >= 36;
+  if (own === undefined || !(isText || own.base === "uuid")) {
+    return `its key ${own?.name} is ${own?.type}, and only a uuid, or text, can be made from a record`;
   }
   const names: readonly string[] = PLACES[holds];
   const place = table.columns.find(
     ({ name, ...column }) =>
       names.includes(name) &&
-      sqlTypeOf({ name, ...column }) === (holds === "map" ? "text" : "bigint") &&
+      placeType({ name, ...column }, holds) !== undefined &&
       !isElements(name, shape, said),
   );
   if (holds === "map" && place === undefined) return "it has no column for the names of a map";
@@ -324,7 +335,8 @@ function ownKey(
     column: own.name,
     parent: first,
     ...(from === undefined || holds !== "list" ? {} : { from }),
-    ...(place === undefined ? {} : { place: place.name }),
+    ...(isText ? { type: "text" as const } : {}),
+    ...(place === undefined ? {} : { place: place.name, ...placeType(place, holds) }),
   };
 }
 

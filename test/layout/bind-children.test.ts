@@ -29,11 +29,11 @@ describe("child tables", () => {
 
   it("need a key that can be made: a uuid, or a place that is bigint", async () => {
     for (const [columns, why] of [
-      ["id text primary key, album_id uuid references albums", "only a uuid"],
+      ["id varchar(20) primary key, album_id uuid references albums", "only a uuid"],
       ["id serial primary key, album_id uuid references albums", "only a uuid"],
       ["album_id uuid references albums, name text", "no primary key"],
       [
-        "album_id uuid references albums, position integer, primary key (album_id, position)",
+        "album_id uuid references albums, position smallint, primary key (album_id, position)",
         "should be bigint",
       ],
       ["album_id uuid references albums primary key", "one row for each parent"],
@@ -44,6 +44,28 @@ describe("child tables", () => {
       ]);
       expect(layoutIn(bound).tables).toHaveLength(1);
     }
+  });
+
+  it("have keys of text, and places that are integers, where their owner said so", async () => {
+    const own =
+      "create table tracks (id text primary key, album_id uuid references albums, idx integer)";
+    expect(childIn(await bindTo(`${parent} ${own}`, "albums", albums), "tracks").key).toEqual({
+      by: "own",
+      column: "id",
+      parent: "album_id",
+      from: ["id"],
+      type: "text",
+      place: "idx",
+      placeType: "integer",
+    });
+    const placed =
+      "create table tracks (album_id uuid references albums, idx integer, primary key (album_id, idx))";
+    expect(childIn(await bindTo(`${parent} ${placed}`, "albums", albums), "tracks").key).toEqual({
+      by: "place",
+      parent: ["album_id"],
+      place: "idx",
+      placeType: "integer",
+    });
   });
 
   it("keep the place of elements in a column for it, unless it is the elements' own", async () => {
