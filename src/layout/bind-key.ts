@@ -2,7 +2,7 @@
 import { chooseCodec, sqlTypeOf } from "./bind-codec.ts";
 import type { BindOptions, Findings } from "./bind-types.ts";
 import type { CatalogColumn, CatalogKey, CatalogTable } from "./catalog.ts";
-import { inferKey } from "./infer-key.ts";
+import { type InferredKey, inferKey } from "./infer-key.ts";
 import type { KeyColumn, KeyRule } from "./layout.ts";
 import type { CollectionProfile, KeyProfile } from "./profile.ts";
 
@@ -24,11 +24,12 @@ export function bindKey(
   const parts = keyParts(table, options, findings);
   if (parts === undefined) return undefined;
   const { tenant, key } = parts;
-  const { rule, profile: seen } = inferKey(profile);
+  const inferred = inferKey(profile);
+  const { rule } = inferred;
   if (rule.from === "position") {
     findings.choose(table.name, "known by their place", "no property of the records is a key");
   }
-  const column = keyColumn(profile, table, key, rule, seen, findings);
+  const column = keyColumn(profile, table, key, inferred, options, findings);
   if (column === undefined) return undefined;
   sayWhatCounts(key, findings, table);
   return { rule, column, tenantColumn: tenant };
@@ -137,8 +138,8 @@ function keyColumn(
   profile: CollectionProfile,
   table: CatalogTable,
   column: CatalogColumn,
-  rule: KeyRule,
-  seen: KeyProfile | undefined,
+  { rule, profile: seen }: InferredKey,
+  options: BindOptions,
   findings: Findings,
 ): KeyColumn | undefined {
   const keys = seenKeys(profile, rule, seen);
@@ -146,12 +147,26 @@ function keyColumn(
   const type = column.enumLabels === undefined && !column.generated ? sqlTypeOf(column) : undefined;
   const where = `${table.name}.${name}`;
   const all = keys.strings + keys.integers + keys.other;
-  const refuse = (message: string): undefined => {
+  const refuse = (message: string, isSome = false): undefined => {
+    const others = isSome ? "; or set them aside: setAsideKeys: true" : "";
     findings.problem("KEY_TYPE", table.name, name, {
       message,
-      next: "Bind to a table whose key is text or a UUID, or name a unique column that holds the records' key (key).",
+      next: `Bind to a table whose key is text or a UUID, or name a unique column that holds the records' key (key)${others}.`,
     });
     return undefined;
+  };
+  /** Whether the options have those set aside whose keys the column cannot hold, and others are left. */
+  const spared = (misfits: number, is: string, are: string): boolean => {
+    const some = `${misfits} of ${all} keys ${misfits === 1 ? is : are}, and ${where} is ${column.type}`;
+    if (!options.setAsideKeys || misfits === all) {
+      refuse(`${some}: those records would be set aside.`, misfits < all);
+      return false;
+    }
+    findings.note("KEY_TYPE", table.name, name, {
+      message: `${some}: those records are set aside.`,
+      next: "Look at them in quarantine (KEY_TYPE) behind the copy.",
+    });
+    return true;
   };
   switch (type) {
     case "text":
@@ -172,20 +187,23 @@ function keyColumn(
     case "bigint":
     case "integer":
     case "smallint": {
-      if (keys.integers < all)
-        return refuse(
-          `${all - keys.integers} of ${all} keys are no whole numbers, and ${where} is ${column.type}: those records would be set aside.`,
-        );
+      const misfits = all - keys.integers;
+      if (misfits > 0 && !spared(misfits, "is no whole number", "are no whole numbers")) {
+        return undefined;
+      }
       const range = type === "bigint" ? "" : `; records with keys beyond ${type} are set aside`;
-      findings.choose(where, "integer", `all keys are whole numbers${range}`);
+      const which = misfits > 0 ? `${keys.integers} of ${all}` : "all";
+      findings.choose(where, "integer", `${which} keys are whole numbers${range}`);
       return type === "bigint" ? { name, codec: "integer" } : { name, codec: "integer", type };
     }
     case "double precision":
-    case "real":
-      if (keys.strings > 0 || (seen?.others ?? 0) > 0)
-        return refuse(`Some keys are no numbers, and ${where} is ${column.type}.`);
-      findings.choose(where, "number", "all keys are numbers");
+    case "real": {
+      const misfits = keys.strings + (seen?.others ?? 0);
+      if (misfits > 0 && !spared(misfits, "is no number", "are no numbers")) return undefined;
+      const which = misfits > 0 ? `${all - misfits} of ${all}` : "all";
+      findings.choose(where, "number", `${which} keys are numbers`);
       return type === "real" ? { name, codec: "number", type } : { name, codec: "number" };
+    }
     default:
       return refuse(
         `No key is written to ${column.type}${column.generated ? ", which the database computes" : ""} (${where}).`,

@@ -52,6 +52,11 @@ export interface BindOptions {
   readonly table?: string | undefined;
   /** The column that holds the key, where that is not the primary key: it has to be unique. */
   readonly key?: string | undefined;
+  /**
+   * Sets records aside whose keys the column cannot hold (`"18"` in an integer: KEY_TYPE). Otherwise they are a
+   * problem, and nothing is begun.
+   */
+  readonly setAsideKeys?: boolean | undefined;
   /** The column that holds the tenant. It has to lead the primary key. */
   readonly tenantColumn?: string | undefined;
   /** The column of type json that takes what no column holds. Without it that lies in the ledger. */

@@ -1,18 +1,16 @@
 /**
- * Apps that outgrow hands its tables to: the SQL makes them, and the emitted schema is used as their tools use it.
+ * Apps that Outgrow hands its tables to: those that take over tables which Outgrow made, by the schema that `plan`
+ * wrote (with what a file's records need, and with every feature that a schema can have), and those that made their
+ * own tables, into which their old file's records are moved.
  *
  * Each is a project of its own with a lockfile, which is installed from the registry into a temporary folder. Without
  * a registry (or npm's cache) these tests fail, since there is nothing else that they could prove.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Client } from "pg";
 import { afterAll, describe, expect, it } from "vitest";
+import type { BindOptions } from "../../src/layout/bind-types.ts";
 import {
   drizzleSchema,
   type EmitInput,
@@ -20,82 +18,23 @@ import {
   prismaSchema,
   sqlMigration,
 } from "../../src/layout/emit/index.ts";
-import { endWithProcess } from "../support/end-with-process.ts";
-import { freshDatabase } from "../support/postgres.ts";
+import { copy } from "../../src/transfer/copy.ts";
+import { plan } from "../../src/transfer/plan.ts";
+import { type VerifyResult, verify } from "../../src/transfer/verify.ts";
+import { runCli } from "../support/cli.ts";
+import { type Workplace, workplace } from "../support/moving.ts";
+import { execute, freshDatabase } from "../support/postgres.ts";
 import { layoutsUnderTest, oddLayouts } from "./layouts.ts";
+import { CHANGES, named, OWN_CHANGES, RECORDS, RULES, through } from "./moved.ts";
+import { here, install, removeProjects, TSC, tool } from "./project.ts";
+import { shopFile } from "./shop.ts";
 
-const INSTALL_MS = 300_000;
-const STEP_MS = 120_000;
-
-const here = fileURLToPath(new URL(".", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "outgrow-consumers-"));
-endWithProcess({ endAtOnce: () => rmSync(folder, { recursive: true, force: true }) });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(removeProjects);
 
 const plain: EmitInput = { schema: "public", layouts: layoutsUnderTest() };
 /** Not run: their schemas only have to be accepted. */
 const tenants: EmitInput = { schema: "app", layouts: layoutsUnderTest("tenant_id") };
 const odd: EmitInput = { schema: "public", layouts: oddLayouts() };
-
-interface Ended {
-  readonly code: number | null;
-  readonly output: string;
-}
-
-/** What npm tells its children of the repository and its settings; how a registry is reached is for us as well. */
-const REPOSITORYS =
-  /^(?:npm_(?!config_(?:registry|cache|userconfig|globalconfig|(?:https?_)?proxy|noproxy|cafile|ca|strict_ssl|[@/].*)$)|INIT_CWD$|NODE_)/i;
-
-async function run(
-  cwd: string,
-  [command, ...parameters]: readonly [string, ...string[]],
-  env: Readonly<Record<string, string>> = {},
-  timeout = STEP_MS,
-): Promise<Ended> {
-  // Whoever runs the tests has a database, not we.
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !REPOSITORYS.test(name) && !/^(?:DATABASE_URL|DIRECT_URL)$/.test(name),
-  );
-  const child = spawn(command, parameters, {
-    cwd,
-    env: { ...Object.fromEntries(inherited), ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout,
-    killSignal: "SIGKILL",
-    shell: process.platform === "win32",
-  });
-  const ended = once(child, "close");
-  const [out, error] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  const [code] = (await ended) as [number | null];
-  return { code, output: `${out}${error}` };
-}
-
-/** Runs a tool that the project has installed. @throws with what it said when it fails. */
-async function tool(
-  project: string,
-  parameters: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<string> {
-  const { code, output } = await run(project, [process.execPath, ...parameters], env);
-  if (code !== 0) throw new Error(`node ${parameters.join(" ")} ended with ${code}:\n${output}`);
-  return output;
-}
-
-/** Copies a consumer and installs what its lockfile says, without any install script. */
-async function install(name: string): Promise<string> {
-  const project = join(folder, name);
-  cpSync(join(here, name), project, {
-    recursive: true,
-    filter: (path) => !/[\\/](?:node_modules|built|generated)$/.test(path),
-  });
-  const flags = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
-  const { code, output } = await run(project, ["npm", "ci", ...flags], {}, INSTALL_MS);
-  if (code === 0) return project;
-  throw new Error(
-    `The packages of test/consumers/${name} could not be installed. These tests need the npm registry, or a cache ` +
-      `of npm that holds them: \`npm ci ${flags.join(" ")}\` in that folder says the same.\n${output}`,
-  );
-}
 
 /** A new database with what this SQL makes. */
 async function withTables(
@@ -134,23 +73,31 @@ async function catalog(client: Client): Promise<unknown[]> {
   return rows;
 }
 
-const TSC = "node_modules/typescript/bin/tsc";
 const PRISMA = "node_modules/prisma/build/index.js";
+
+/** What needs no engine that would be downloaded. An idle connection would keep Prisma's commands waiting for ten seconds. */
+function withoutEngine(version: 6 | 7): string {
+  const config = prismaConfig(version, { schema: "schema.prisma", engine: "js" });
+  return config.replace("connectionString: url", "$&, allowExitOnIdle: true");
+}
+
+/** Prisma looks for a binary that generate does not run; where there is no download, any will do. */
+function prismaEnv(url: string, needsBinary = true): Record<string, string> {
+  return {
+    DATABASE_URL: url,
+    ...(needsBinary ? { PRISMA_SCHEMA_ENGINE_BINARY: "/bin/true" } : {}),
+    PRISMA_HIDE_UPDATE_MESSAGE: "1",
+    CHECKPOINT_DISABLE: "1",
+  };
+}
 
 async function usePrisma(version: 6 | 7): Promise<void> {
   const project = await install(`prisma${version}`);
   const write = (input: EmitInput): void =>
     writeFileSync(join(project, "schema.prisma"), prismaSchema(input, { version }));
-  const config = prismaConfig(version, { schema: "schema.prisma", engine: "js" });
-  writeFileSync(join(project, "prisma.config.ts"), config);
+  writeFileSync(join(project, "prisma.config.ts"), withoutEngine(version));
   await withTables(sqlOf(plain), async (url, client) => {
-    // Prisma 7 looks for a binary that generate does not run; where there is no download, any will do.
-    const env = {
-      DATABASE_URL: url,
-      ...(version === 7 ? { PRISMA_SCHEMA_ENGINE_BINARY: "/bin/true" } : {}),
-      PRISMA_HIDE_UPDATE_MESSAGE: "1",
-      CHECKPOINT_DISABLE: "1",
-    };
+    const env = prismaEnv(url, version === 7);
     write(tenants);
     await tool(project, [PRISMA, "validate"], env);
     write(odd);
@@ -173,6 +120,109 @@ async function usePrisma(version: 6 | 7): Promise<void> {
   });
 }
 
+const MONEY = { codec: "money", prefix: "$", coerce: true } as const;
+
+/** The app's own tables are made by its own SQL; then the records of its old file are bound and moved into them. */
+async function moveIntoOwn(
+  project: string,
+  made: (url: string) => Promise<string>,
+  bind: Readonly<Record<string, BindOptions>>,
+): Promise<void> {
+  await using place = await workplace();
+  await execute(place.url, await made(place.url));
+  const source = await place.file("shop.json", shopFile());
+  const { problems } = await plan(source, place.target, { bind });
+  expect(problems.filter(({ fatal }) => fatal)).toEqual([]);
+  await copy(source, place.target, { bind });
+  const verified = await verify(source, place.target);
+  expect(named(verified.differences)).toEqual([]);
+  expect(Object.fromEntries(verified.collections.map(({ name, equal }) => [name, equal]))).toEqual(
+    RECORDS,
+  );
+  const env = { DATABASE_URL: place.url, SOURCE: source };
+  expect(await tool(project, ["own/app.mjs"], env)).toBe("ok\n");
+  const after = await verify(source, place.target);
+  expect(named(after.differences)).toEqual(OWN_CHANGES);
+  expect(after.collections.map(({ foreign }) => foreign)).toEqual([1, 1, 1]);
+  const { customers, orders, products } = await through(place.target, "shop");
+  expect(await customers.get("c01")).toMatchObject({ name: "Ada" });
+  expect(await orders.get(1006)).toMatchObject({ total: "$12.50", status: "shipped" });
+  const { images: before } = JSON.parse(readFileSync(source, "utf8")).products[2];
+  expect((await products.get("p02"))?.["images"]).toEqual([
+    ...before,
+    { url: "/own.png", versions: [{ width: 7 }] },
+  ]);
+}
+
+/** What apps in moved/ print at their end, and what Outgrow then says of the tables. */
+async function expectChanges(place: Workplace, source: string): Promise<void> {
+  const { clean, differences } = await verify(source, place.target);
+  expect(named(differences)).toEqual(CHANGES);
+  expect(clean).toBe(false);
+  const { customers, products, orders } = await through(place.target, "shop");
+  expect([await customers.count(), await products.count(), await orders.count()]).toEqual([
+    24, 22, 26,
+  ]);
+  const original = JSON.parse(readFileSync(source, "utf8"));
+  // What was not changed is as it was, also where no column holds it.
+  expect(await customers.get("c01")).toEqual({ ...original.customers[1], name: "Ada" });
+  const { address: _, ...second } = original.customers[2];
+  expect(await customers.get("c02")).toEqual({ ...second, tags: ["vip"] });
+  expect(await customers.get("c03")).toEqual({
+    ...original.customers[3],
+    email: "grace@example.org",
+  });
+  expect(await customers.get("c23")).toBeUndefined();
+  expect(await orders.getMany([1005, 1006, 1010, 1900])).toEqual([
+    { ...original.orders[5], quantity: 7 },
+    { ...original.orders[6], total: "$12.50" },
+    { ...original.orders[10], status: "shipped", note: "by hand" },
+    { id: 1900, customerId: "c90", productId: "p90", quantity: 2, total: "$19.99", status: "paid" },
+  ]);
+  const [first, fourth, fifth, created] = await products.getMany(["p01", "p04", "p05", "p90"]);
+  const [image, ...others] = original.products[1].images;
+  expect(first?.["images"]).toEqual([{ ...image, url: "/changed.png" }, ...others]);
+  expect(fourth?.["images"]).toEqual([
+    ...original.products[4].images,
+    { id: "i4-2", url: "/third.png", versions: [] },
+  ]);
+  const [left, ...more] = original.products[5].images;
+  expect(fifth?.["images"]).toEqual([{ ...left, versions: [] }, ...more]);
+  expect(created).toEqual({
+    ...{ id: "p90", title: "New", price: 1.5, stock: 3 },
+    images: [
+      ...[{ id: "i90-0", url: "/first.png", alt: "first", versions: [{ id: "v90", width: 640 }] }],
+      { id: "i90-1", url: "/second.png", versions: [] },
+    ],
+  });
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+async function takeOverWithPrisma(version: 6 | 7): Promise<void> {
+  await using place = await workplace();
+  const source = await place.file("shop.json", shopFile());
+  const { files } = await plan(source, undefined, { rules: RULES, prisma: version });
+  const copied = await copy(source, place.target, { rules: RULES });
+  expect(copied.settlement).toMatchObject({ dangling: [], refused: [] });
+  expect(copied.settlement.made).toContain("orders_product_id_fkey");
+  expect((await verify(source, place.target)).clean).toBe(true);
+
+  const project = await install(`prisma${version}`);
+  const app = join(project, "moved");
+  write(join(app, "prisma/schema.prisma"), files.prisma);
+  write(join(app, "prisma.config.ts"), files.prismaConfig);
+  copyFileSync(join(here, "prisma-moved.mjs"), join(app, "app.mjs"));
+  const env = { ...prismaEnv(place.url), SOURCE: source };
+  await tool(app, [join("..", PRISMA), "generate"], env);
+  await tool(project, [TSC, "-p", "moved"]);
+  expect(await tool(project, ["built/moved/app.mjs"], env)).toBe("ok\n");
+  await expectChanges(place, source);
+}
+
 describe("apps that take over the tables", () => {
   it("Drizzle 0.45 reads and writes them by the app's names", { timeout: 600_000 }, async () => {
     const project = await install("drizzle");
@@ -190,6 +240,78 @@ describe("apps that take over the tables", () => {
 
   it("Prisma 7 does", { timeout: 600_000 }, () => usePrisma(7));
 
+  it("Drizzle 0.45 goes on with what was moved, by plan's schema", {
+    timeout: 600_000,
+  }, async () => {
+    await using place = await workplace();
+    const source = await place.file("shop.json", shopFile());
+    const project = await install("drizzle");
+    const env = { DATABASE_URL: place.url };
+    const rules = Object.entries(RULES).flatMap(([at, rule]) => ["--rule", `${at}=${rule}`]);
+    const outgrow = async (...parameters: string[]) => {
+      const { code, stdout, stderr } = await runCli(parameters, { env });
+      return { code, stdout, said: `${stdout}${stderr}` };
+    };
+    const planned = await outgrow("plan", source, ...rules, "--out", join(project, "moved"));
+    expect(planned.code, planned.said).toBe(0);
+    const copied = await outgrow("copy", source, ...rules);
+    expect(copied.code, copied.said).toBe(0);
+    const verified = await outgrow("verify", source);
+    expect(verified.code, verified.said).toBe(0);
+
+    await tool(project, [TSC, "-p", "moved"]);
+    expect(await tool(project, ["built/moved/app.mjs"], { ...env, SOURCE: source })).toBe("ok\n");
+    const { code, stdout } = await outgrow("verify", source, "--json");
+    expect(code).toBe(2);
+    expect(named((JSON.parse(stdout) as VerifyResult).differences)).toEqual(CHANGES);
+    await expectChanges(place, source);
+  });
+
+  it("Prisma 6 goes on with it", { timeout: 600_000 }, () => takeOverWithPrisma(6));
+
+  it("Prisma 7 goes on with it", { timeout: 600_000 }, () => takeOverWithPrisma(7));
+});
+
+describe("apps that made their own tables", () => {
+  it("Prisma 6 has what was moved into its own", { timeout: 600_000 }, async () => {
+    const project = await install("prisma6");
+    const own = join(project, "own");
+    const prisma = async (url: string, ...parameters: string[]) =>
+      tool(own, [join("..", PRISMA), ...parameters], prismaEnv(url, false));
+    write(join(own, "prisma.config.ts"), withoutEngine(6));
+    const made = async (url: string) => {
+      await prisma(url, "generate");
+      await tool(project, [TSC, "-p", "own", "--noEmit"]);
+      const from = ["migrate", "diff", "--from-empty", "--to-schema-datamodel", "schema.prisma"];
+      await prisma(url, ...from, "--script", "--output", "made.sql");
+      return readFileSync(join(own, "made.sql"), "utf8");
+    };
+    await moveIntoOwn(project, made, {
+      customers: { fills: { updatedAt: "2025-06-01" } },
+      products: {},
+      orders: {
+        fills: { placedAt: "1970-01-01" },
+        rules: {
+          total: MONEY,
+          status: { labels: { pending: "PENDING", paid: "PAID", shipped: "SHIPPED" } },
+        },
+      },
+    });
+  });
+
+  it("Drizzle 0.45 has what was moved into its own", { timeout: 600_000 }, async () => {
+    const project = await install("drizzle");
+    await tool(project, [TSC, "-p", "own", "--noEmit"]);
+    const made = async () => readFileSync(join(project, "own", "drizzle-kit-0.31.11.sql"), "utf8");
+    await moveIntoOwn(project, made, {
+      customers: {},
+      products: { rules: { price: { coerce: true } } },
+      orders: { rules: { total: MONEY } },
+    });
+  });
+});
+
+describe("consumers", () => {
   it("sec C-03: their packages are pinned, and their lockfiles name no host", () => {
     for (const name of ["drizzle", "prisma6", "prisma7"]) {
       const read = (file: string): string => readFileSync(join(here, name, file), "utf8");

@@ -1,8 +1,19 @@
 /** What binding says of tables, one rule after the other. */
 import { describe, expect, it } from "vitest";
+import { encodeKey } from "../../src/collection/key.ts";
 import type { Value } from "../../src/collection/value.ts";
-import type { BindOptions } from "../../src/layout/bind.ts";
-import { bindTo, codes, columnIn, columnNames, fatal, layoutIn } from "./bind-catalog.ts";
+import { type BindOptions, bindLayout } from "../../src/layout/bind.ts";
+import { compileLayout } from "../../src/layout/compile.ts";
+import {
+  bindTo,
+  catalogOf,
+  codes,
+  columnIn,
+  columnNames,
+  fatal,
+  layoutIn,
+  profileOf,
+} from "./bind-catalog.ts";
 
 const ID = "6f0e3f8e-0000-4000-8000-000000000001";
 
@@ -82,6 +93,39 @@ describe("the key", () => {
     ] as const) {
       expect(await keyOf(type, [{ id }]), `${type} ${id}`).toEqual(["KEY_TYPE id"]);
     }
+  });
+
+  it("sets those aside that its column does not hold, when the options say so", async () => {
+    const records = [{ id: 1 }, { id: "2" }, { id: 3 }];
+    const bind = async (type: string, options: BindOptions, seen: readonly Value[] = records) => {
+      const catalog = await catalogOf(`create table notes (id ${type} primary key)`);
+      return bindLayout(profileOf("notes", seen), catalog, options);
+    };
+    for (const [type, codec] of [
+      ["bigint", "integer"],
+      ["integer", "integer"],
+      ["double precision", "number"],
+      ["real", "number"],
+    ] as const) {
+      const refused = await bind(type, {});
+      expect(codes(fatal(refused)), type).toEqual(["KEY_TYPE id"]);
+      expect(fatal(refused)[0]?.next).toContain("setAsideKeys: true");
+      const bound = await bind(type, { setAsideKeys: true });
+      expect(codes(fatal(bound)), type).toEqual([]);
+      expect(bound.problems[0]?.message).toContain("1 of 3 keys is no");
+      const { tables } = layoutIn(bound);
+      expect(tables[0].key, type).toMatchObject({ name: "id", codec });
+      const compiled = compileLayout(layoutIn(bound));
+      expect([1, "2", 3].map((key) => compiled.keyFits(encodeKey(key)))).toEqual([
+        true,
+        false,
+        true,
+      ]);
+    }
+    // Where none fits there is nothing to copy.
+    const none = await bind("integer", { setAsideKeys: true }, [{ id: "a" }, { id: "b" }]);
+    expect(codes(fatal(none))).toEqual(["KEY_TYPE id"]);
+    expect(fatal(none)[0]?.next).not.toContain("setAsideKeys");
   });
 
   it("is one column, or one behind the tenant's", async () => {

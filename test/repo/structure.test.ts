@@ -25,6 +25,7 @@ const ORDER = [
   "fleet",
   "http",
   "cli",
+  "testing",
 ];
 /** The files at the top of `src`: all may import the first two, none may import the last. */
 const TOP: Readonly<Record<string, number>> = {

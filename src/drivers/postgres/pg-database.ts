@@ -223,7 +223,8 @@ class PgTransaction implements SqlTransaction {
     );
     const done = new Promise<void>((resolve, reject) => {
       stream.once("finish", resolve);
-      stream.once("error", reject);
+      // For good: a stream that was given up at its deadline is told once more when its connection ends.
+      stream.on("error", reject);
     });
     done.catch(() => {}); // awaited below; a refusal may arrive while chunks are still being written
     try {

@@ -14,7 +14,8 @@ interface DatabaseErrorShape {
   readonly column?: unknown;
 }
 
-const SHUTDOWN = new Set(["57P01", "57P02", "57P03"]);
+/** The server ended the session: it goes down, or the session was idle for longer than it allows. */
+const SHUTDOWN = new Set(["57P01", "57P02", "57P03", "57P05", "25P03"]);
 const NETWORK = new Set([
   "ECONNREFUSED",
   "ECONNRESET",

@@ -16,9 +16,14 @@ export async function agree(pool, schema) {
     if (!is(table, PgTable)) continue;
     const { name, columns, primaryKeys, foreignKeys, indexes } = getTableConfig(table);
     for (const column of columns) {
-      const type = column.getSQLType().replace(", ", ",");
+      const type = column
+        .getSQLType()
+        .replace(", ", ",")
+        .replace(" (", "(")
+        .replace("serial", "integer");
       const isKey = column.primary || primaryKeys.some((key) => key.columns.includes(column));
       believed.push(`${name}.${column.name} ${type} ${column.notNull || isKey}`);
+      if (column.isUnique) believed.push(`${column.uniqueName} unique`);
     }
     for (const key of primaryKeys) {
       believed.push(`${key.getName()} (${key.columns.map((column) => column.name).join(", ")})`);
@@ -50,9 +55,9 @@ async function found(pool) {
   const here = "c.relnamespace = 'public'::regnamespace and c.relkind = 'r'";
   const { rows } = await pool.query(`
     select c.relname || '.' || a.attname || ' ' || case
-        when a.atttypid = '"Role"'::regtype then 'Role'
-        when a.atttypid = 'timestamp'::regtype then 'timestamp'
-        else replace(format_type(a.atttypid, a.atttypmod), 'character varying', 'varchar') end || ' ' ||
+        when a.atttypid = to_regtype('"Role"') then 'Role'
+        else replace(replace(format_type(a.atttypid, a.atttypmod), 'character varying', 'varchar'),
+          ' without time zone', '') end || ' ' ||
       a.attnotnull as line
     from pg_attribute a join pg_class c on c.oid = a.attrelid
     where ${here} and a.attnum > 0

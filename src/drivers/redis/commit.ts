@@ -1,0 +1,355 @@
+/** One commit: what the script is given, in one part or several, and what it says. */
+import { toTaggedJson } from "../../collection/tagged-json.ts";
+import { OutgrowError } from "../../errors.ts";
+import { failpoint } from "../../failpoint.ts";
+import type { Commit, CommitReport, Conflict, RecordWrite } from "../../store/driver.ts";
+import type { QuarantineEntry } from "../../store/ledger.ts";
+import { COMMIT } from "./commit-script.ts";
+import type { RedisConnection } from "./connection.ts";
+import { knownText, valueText } from "./known.ts";
+import type { CollectionNames, MoveNames } from "./names.ts";
+import { Pieces } from "./pieces.ts";
+import type { Reply } from "./resp.ts";
+import { runScript } from "./script.ts";
+
+export interface CommitContext {
+  readonly connection: RedisConnection;
+  readonly move: { readonly name: string; readonly names: MoveNames };
+  readonly collections: ReadonlyMap<string, CollectionNames>;
+}
+
+/** A record as the script takes it. */
+interface Line {
+  readonly record: RecordWrite;
+  readonly key: string;
+  readonly known: string;
+  readonly value: string;
+  readonly position: string;
+}
+
+/** Some records of one collection. */
+interface Section {
+  readonly collection: string;
+  readonly names: CollectionNames;
+  readonly lines: readonly Line[];
+}
+
+/** What one script carries. */
+interface Part {
+  readonly number: number;
+  readonly of: number;
+  readonly sections: readonly Section[];
+}
+
+const NOTHING: CommitReport = { applied: 0, duplicate: 0, stale: 0, conflicts: [], spills: [] };
+
+export async function commitTo(context: CommitContext, commit: Commit): Promise<CommitReport> {
+  const parts = partsOf(context, commit);
+  await failpoint("commit.begin");
+  let report = NOTHING;
+  for (const part of parts) {
+    await failpoint(part.number === part.of ? "commit.before_commit" : "commit.part");
+    const answer = await commitPart(context, commit, part);
+    if (answer === "done") {
+      const duplicate = commit.writes.reduce((sum, { records }) => sum + records.length, 0);
+      return { ...NOTHING, duplicate };
+    }
+    report = added(report, answer);
+  }
+  await failpoint("commit.after_commit");
+  return report;
+}
+
+function added(a: CommitReport, b: CommitReport): CommitReport {
+  return {
+    applied: a.applied + b.applied,
+    duplicate: a.duplicate + b.duplicate,
+    stale: a.stale + b.stale,
+    conflicts: [...a.conflicts, ...b.conflicts],
+    spills: [],
+  };
+}
+
+/** What a record takes of a request beside its own texts: lengths, separators. */
+const OVERHEAD = 64;
+
+/** Cuts a commit into what one script carries. The same commit is always cut in the same places. */
+function partsOf(context: CommitContext, commit: Commit): readonly Part[] {
+  const { connection } = context;
+  const { limits } = connection;
+  const parts: Section[][] = [[]];
+  let room = { records: limits.records, bytes: limits.bytes - ledgerCost(connection, commit) };
+  for (const { collection, records } of commit.writes) {
+    const names = context.collections.get(collection);
+    if (names === undefined) throw new OutgrowError("MOVE_UNKNOWN", { collection });
+    let lines: Line[] = [];
+    const end = (): void => {
+      if (lines.length > 0) parts.at(-1)?.push({ collection, names, lines });
+      lines = [];
+    };
+    for (const record of records) {
+      const line = lineOf(record);
+      const cost = costOf(connection, names, line);
+      if (room.records === 0 || (cost > room.bytes && room.records < limits.records)) {
+        end();
+        parts.push([]);
+        room = { records: limits.records, bytes: limits.bytes };
+      }
+      lines.push(line);
+      room = { records: room.records - 1, bytes: room.bytes - cost };
+    }
+    end();
+  }
+  // What the ledger is told goes with the last part: it must fit even if the records left no room.
+  if (room.bytes < 0) parts.push([]);
+  return parts.map((sections, index) => ({ number: index + 1, of: parts.length, sections }));
+}
+
+function lineOf(record: RecordWrite): Line {
+  return {
+    record,
+    key: record.key,
+    known: knownText(record),
+    value: record.state === "present" ? valueText(record.value) : "",
+    position: record.position === undefined ? "" : String(record.position),
+  };
+}
+
+function costOf(connection: RedisConnection, names: CollectionNames, line: Line): number {
+  const { argument } = connection.limits;
+  const value = connection.cost(line.value);
+  // Names are the prefix and the key, which control characters make longer: counted twice over.
+  const name = names.prefix.length + 2 * connection.cost(line.key);
+  return (
+    OVERHEAD +
+    name +
+    connection.cost(line.known) +
+    Math.min(value, argument) +
+    // A record in conflict brings its bytes.
+    (line.record.state === "conflict" ? Math.min(value, argument) : 0)
+  );
+}
+
+/** What the ledger's part takes, most of it the bytes of quarantined records and the checkpoint. */
+function ledgerCost(connection: RedisConnection, { ledger }: Commit): number {
+  if (ledger === undefined) return 0;
+  const { argument } = connection.limits;
+  const bounded = (text: string): number => Math.min(connection.cost(text), argument);
+  let cost = bounded(JSON.stringify(ledger.checkpoint ?? ""));
+  cost += bounded(JSON.stringify(ledger.templates ?? ""));
+  for (const { raw } of ledger.quarantine ?? []) {
+    cost += Math.min(raw.length * 1.4 + 500, argument + 500);
+  }
+  return cost;
+}
+
+/** How often the script may ask for more: each time another commit has changed what it judged. */
+const ROUNDS = 8;
+
+async function commitPart(
+  context: CommitContext,
+  commit: Commit,
+  part: Part,
+): Promise<CommitReport | "done"> {
+  const origins = new Map<string, QuarantineEntry>();
+  for (const [section, { lines }] of part.sections.entries()) {
+    for (const [index, { record }] of lines.entries()) {
+      if (record.state !== "conflict") continue;
+      origins.set(`${section + 1}:${index + 1}`, lostEntry(part, section, index, "conflict"));
+    }
+  }
+  for (let round = 1; ; round++) {
+    const request = new Request(context, commit, part, origins);
+    await request.pieces.bring();
+    const reply = await runScript(context.connection, COMMIT, request.keys, request.args);
+    const [status, said] = reply as [string, Reply];
+    if (status !== "ok") await request.pieces.discard();
+    switch (status) {
+      case "ok":
+        return reportOf(part, said as readonly Reply[]);
+      case "done":
+        return "done";
+      case "skip":
+        return {
+          ...NOTHING,
+          duplicate: part.sections.reduce((n, { lines }) => n + lines.length, 0),
+        };
+      case "need":
+        needed(part, said as readonly (number | string)[], origins);
+        break;
+      case "pieces":
+        break;
+      case "fenced":
+        throw new OutgrowError("FENCED", { detail: context.move.name });
+      case "unknown":
+        throw new OutgrowError("MOVE_UNKNOWN", { detail: context.move.name });
+      default:
+        throw new Error(`law T1 is broken: ${(reply as readonly string[]).slice(1).join(": ")}`);
+    }
+    if (round === ROUNDS) throw new OutgrowError("TARGET_BUSY");
+  }
+}
+
+/** The script found records in conflict whose bytes it has not been given: triples of section, place and why. */
+function needed(
+  part: Part,
+  said: readonly (number | string)[],
+  origins: Map<string, QuarantineEntry>,
+): void {
+  for (let at = 0; at + 2 < said.length; at += 3) {
+    const [section, index] = [Number(said[at]), Number(said[at + 1])];
+    const entry = lostEntry(part, section - 1, index - 1, String(said[at + 2]));
+    origins.set(`${section}:${index}`, entry);
+  }
+}
+
+const utf8 = new TextEncoder();
+
+function lostEntry(part: Part, section: number, index: number, why: string): QuarantineEntry {
+  const { collection, lines } = part.sections[section] as Section;
+  const { record } = lines[index] as Line;
+  const origin = record.origin?.() ?? {
+    file: "",
+    offset: 0,
+    raw: utf8.encode(toTaggedJson(record.value)),
+  };
+  return {
+    collection,
+    key: record.key,
+    code: "ID_CONFLICT",
+    detail:
+      why === "foreign"
+        ? "the store holds a record of this key that is not this move's"
+        : undefined,
+    position: record.position ?? 0,
+    ...origin,
+  };
+}
+
+function reportOf(part: Part, said: readonly Reply[]): CommitReport {
+  let report = NOTHING;
+  for (const [index, one] of said.entries()) {
+    const [applied, duplicate, stale, lost] = one as [number, number, number, readonly number[]];
+    const { collection, lines } = part.sections[index] as Section;
+    const conflicts = lost.map(
+      (place): Conflict => ({ collection, key: (lines[place - 1] as Line).key }),
+    );
+    const given = applied + duplicate + stale + conflicts.length;
+    if (given !== lines.length) {
+      throw new OutgrowError("LOST_ROW", {
+        collection,
+        detail: `${lines.length} records were given, ${given} are accounted for`,
+      });
+    }
+    report = added(report, { applied, duplicate, stale, conflicts, spills: [] });
+  }
+  return report;
+}
+
+/** The header of an entry as the quarantine keeps it; its bytes lie beside it. */
+export function entryText(entry: Omit<QuarantineEntry, "raw">): string {
+  const { collection, key, code, detail, file, offset, position } = entry;
+  return JSON.stringify({ collection, key, code, detail, file, offset, position });
+}
+
+/** Bytes as a text that any transport carries: `b` and base64. (`t`, written by the script, is text as it is.) */
+export function rawText(raw: Uint8Array): string {
+  const { buffer, byteOffset, byteLength } = raw;
+  return `b${Buffer.from(buffer, byteOffset, byteLength).toString("base64")}`;
+}
+
+export function rawBytes(text: string | null): Uint8Array {
+  if (text === null) return new Uint8Array();
+  return text[0] === "t" ? Buffer.from(text.slice(1)) : Buffer.from(text.slice(1), "base64");
+}
+
+/** The keys and arguments of one part, in the order in which the script takes them. */
+class Request {
+  readonly keys: string[];
+  readonly args: string[] = [];
+  readonly pieces: Pieces;
+
+  constructor(
+    context: CommitContext,
+    commit: Commit,
+    part: Part,
+    origins: ReadonlyMap<string, QuarantineEntry>,
+  ) {
+    const { names } = context.move;
+    this.keys = [names.move, names.checkpoints, names.quarantine, names.raw];
+    this.pieces = new Pieces(context.connection, names.piece);
+    const isLast = part.number === part.of;
+    const { ledger, lease, probe } = commit;
+    const checkpoint = ledger?.checkpoint;
+    this.args.push(
+      probe ? "1" : "",
+      lease === undefined ? "" : String(lease.number),
+      checkpoint === undefined ? "" : `${checkpoint.file}:${checkpoint.batch}`,
+      // Files are pinned by their fingerprint: the same end and the same number of records is the same batch.
+      checkpoint === undefined
+        ? ""
+        : `${checkpoint.run} ${checkpoint.offset} ${JSON.stringify(ledger?.read ?? {})}`,
+      isLast && checkpoint !== undefined ? this.pieces.long(JSON.stringify(checkpoint)) : "",
+      String(part.number),
+      String(part.of),
+      String(part.sections.length),
+    );
+    this.#origins(origins);
+    // How many pieces there are is known last.
+    const pieceCount = this.args.push("") - 1;
+    for (const section of part.sections) this.#section(section);
+    this.#counts(commit, part, isLast);
+    const quarantine = isLast ? (ledger?.quarantine ?? []) : [];
+    this.args.push(String(quarantine.length));
+    for (const entry of quarantine) this.#entry(entry);
+    const templates = Object.entries((isLast ? ledger?.templates : undefined) ?? {});
+    this.args.push(String(templates.length));
+    for (const [name, learnt] of templates) {
+      this.args.push(name, this.pieces.long(JSON.stringify(learnt)));
+    }
+    this.args[pieceCount] = String(this.pieces.names.length);
+    this.keys.push(...this.pieces.names);
+  }
+
+  #entry(entry: QuarantineEntry): void {
+    this.args.push(entryText(entry), this.pieces.long(rawText(entry.raw)));
+  }
+
+  #origins(origins: ReadonlyMap<string, QuarantineEntry>): void {
+    this.args.push(String(origins.size));
+    for (const [id, entry] of origins) {
+      this.args.push(id);
+      this.#entry(entry);
+    }
+  }
+
+  #section({ collection, names, lines }: Section): void {
+    const { keys, args, pieces } = this;
+    keys.push(names.known, names.keys, names.order);
+    for (const { key } of lines) keys.push(names.record(key));
+    args.push(collection, String(lines.length));
+    for (const { key } of lines) args.push(key);
+    for (const { known } of lines) args.push(known);
+    for (const { value } of lines) args.push(pieces.long(value));
+    for (const { position } of lines) args.push(position);
+  }
+
+  /** T1: this part's share of what was read. What the caller took out of the batch is counted with the last part. */
+  #counts({ writes, ledger }: Commit, part: Part, isLast: boolean): void {
+    const read = Object.entries(ledger?.read ?? {});
+    this.args.push(String(read.length));
+    for (const [name, total] of read) {
+      const section = part.sections.findIndex(({ collection }) => collection === name);
+      const here = part.sections[section]?.lines.length ?? 0;
+      const given = writes.find(({ collection }) => collection === name)?.records.length ?? 0;
+      const entries = (ledger?.quarantine ?? []).filter(({ collection }) => collection === name);
+      this.args.push(
+        name,
+        String(section + 1),
+        String(isLast ? total - (given - here) : here),
+        String(isLast ? (ledger?.duplicates?.[name] ?? 0) : 0),
+        String(isLast ? entries.length : 0),
+      );
+    }
+  }
+}

@@ -1,0 +1,7 @@
+import { PrismaPg } from "@prisma/adapter-pg";
+import { Prisma, PrismaClient } from "./prisma/generated/prisma/client.ts";
+
+export const prisma = new PrismaClient({
+  adapter: new PrismaPg({ connectionString: process.env["DATABASE_URL"] }),
+});
+export { Prisma };
