@@ -1,8 +1,9 @@
 // Puts back what `npm install` leaves out of package-lock.json where a registry does not carry every platform's
-// binaries: their entries. Without them `npm ci` refuses the lockfile everywhere. Run after every `npm install`.
+// binaries: their entries. Without them `npm ci` refuses the lockfile everywhere. Run after every `npm install`; the
+// lockfile of another package is named: `node scripts/complete-lockfile.mjs bench/peers/package-lock.json`.
 import { readFileSync, writeFileSync } from "node:fs";
 
-const path = new URL("../package-lock.json", import.meta.url);
+const path = process.argv[2] ?? new URL("../package-lock.json", import.meta.url);
 const lock = JSON.parse(readFileSync(path, "utf8"));
 const { packages } = lock;
 const SYSTEMS = ["android", "darwin", "freebsd", "openharmony", "linux", "win32", "windows"];

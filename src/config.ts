@@ -1,6 +1,7 @@
 /** `outgrow.config.ts`: what an app decided, where the defaults and the inference were not to its liking. */
 import type { BindOptions } from "./layout/bind.ts";
 import type { Layout } from "./layout/layout.ts";
+import type { RedisLayout } from "./layout/redis-layout.ts";
 import type { Rules } from "./layout/rules.ts";
 
 export interface OutgrowConfig {
@@ -17,6 +18,8 @@ export interface OutgrowConfig {
   readonly layouts?: Readonly<Record<string, Layout>>;
   /** Collections that go into tables which are there already. */
   readonly bind?: "auto" | Readonly<Record<string, BindOptions>>;
+  /** In a Redis: the keys under which the app expects a collection's records. */
+  readonly redis?: Readonly<Record<string, RedisLayout>>;
   /** Rules for properties: `{ "campaigns.price": "money" }`. */
   readonly rules?: Rules;
 }

@@ -20,9 +20,39 @@ export { openTarget } from "./drivers/open-target.ts";
 export { ERRORS, type ErrorCode, OutgrowError } from "./errors.ts";
 export type { FormatName } from "./formats/format.ts";
 export type { Layout } from "./layout/layout.ts";
-export type { Driver, Target } from "./store/driver.ts";
-export type { Ledger, Move, Quarantined } from "./store/ledger.ts";
-export type { Query, QueryResult } from "./store/query.ts";
+export type {
+  Capabilities,
+  Commit,
+  CommitReport,
+  Driver,
+  LedgerWrite,
+  Rebuilt,
+  RecordWrite,
+  ScanOptions,
+  Stored,
+  Target,
+} from "./store/driver.ts";
+export type {
+  CheckpointEntry,
+  CollectionCounts,
+  Lease,
+  Ledger,
+  Move,
+  MoveCollection,
+  NewMove,
+  Quarantined,
+  QuarantineEntry,
+  Settlement,
+  SourceFile,
+  SpillCount,
+} from "./store/ledger.ts";
+export {
+  type Page,
+  type Query,
+  type QueryPlan,
+  type QueryResult,
+  runQuery,
+} from "./store/query.ts";
 export { type Collection, openStore, type Store } from "./store/store.ts";
 export { type CopyOptions, type CopyResult, copy } from "./transfer/copy.ts";
 export { type ExportOptions, type ExportResult, exportMove } from "./transfer/export.ts";

@@ -50,16 +50,22 @@ function dryRunText(planned: Plan): string {
 }
 
 export function total(result: CopyResult, what: keyof CopyResult["counts"][string]): number {
-  return Object.values(result.counts).reduce((sum, counts) => sum + counts[what], 0);
+  return Object.values(result.counts).reduce((sum, counts) => sum + (counts[what] ?? 0), 0);
+}
+
+/** What of the stored records was there just so before this copy. */
+function already(unchanged: number): string {
+  return unchanged === 0 ? "" : ` (${unchanged.toLocaleString("en-US")} of them as they were)`;
 }
 
 /** What was moved, as a person reads it. */
 export function copyText(result: CopyResult, target: string): string {
   const read = total(result, "read");
   const quarantined = total(result, "quarantined");
+  const unchanged = total(result, "unchanged");
   const rate = result.seconds > 0 ? Math.round(read / result.seconds) : read;
   const lines = [
-    `${style("green", "Copied")} ${count(read, "record")} into ${visible(target)} in ${duration(result.seconds)} (${rate.toLocaleString("en-US")}/s), move ${style("bold", visible(result.move))}, run ${result.run}${result.resumed ? ", gone on from where it stopped" : ""}`,
+    `${style("green", "Stored")} ${count(total(result, "applied"), "record")}${already(unchanged)} in ${visible(target)}, ${read.toLocaleString("en-US")} read in ${duration(result.seconds)} (${rate.toLocaleString("en-US")}/s), move ${style("bold", visible(result.move))}, run ${result.run}${result.resumed ? ", gone on from where it stopped" : ""}`,
     "",
     table(
       ["collection", ">read", ">stored", ">repeated", ">older", ">quarantined"],

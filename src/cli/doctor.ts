@@ -1,5 +1,5 @@
 import { statfs } from "node:fs/promises";
-import { openDatabase } from "../drivers/open-target.ts";
+import { isRedis, openDatabase } from "../drivers/open-target.ts";
 import { type Check, checkup } from "../drivers/postgres/checkup.ts";
 import { targetAddress } from "./address.ts";
 import { type CommonOptions, run } from "./run.ts";
@@ -13,19 +13,33 @@ const MARKS = {
 
 export function doctorCommand(named: string | undefined, options: CommonOptions): Promise<void> {
   return run(options, async () => {
-    const { database, directory } = await openDatabase(await targetAddress(named ?? options.to));
-    let checks: readonly Check[];
-    try {
-      checks = [...(await checkup(database)), ...(await disk(directory))];
-    } finally {
-      await database[Symbol.asyncDispose]();
-    }
+    const { label, checks } = await examine(await targetAddress(named ?? options.to));
     return {
-      result: { target: database.label, node: process.version, checks },
+      result: { target: label, node: process.version, checks },
       text: () => checks.map(line).join("\n"),
       exit: checks.some(({ status }) => status === "problem") ? 2 : 0,
     };
   });
+}
+
+interface Examined {
+  /** The address with its password masked. */
+  readonly label: string;
+  readonly checks: readonly Check[];
+}
+
+async function examine(address: string): Promise<Examined> {
+  if (isRedis(address)) {
+    const { examineRedis } = await import("../drivers/redis/index.ts");
+    return examineRedis(address);
+  }
+  const { database, directory } = await openDatabase(address);
+  try {
+    const checks = [...(await checkup(database)), ...(await disk(directory))];
+    return { label: database.label, checks };
+  } finally {
+    await database[Symbol.asyncDispose]();
+  }
 }
 
 async function disk(directory: string | undefined): Promise<Check[]> {

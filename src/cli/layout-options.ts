@@ -20,6 +20,7 @@ export function layoutOptions(flags: LayoutFlags, config: OutgrowConfig): Chosen
   return {
     schema: flags.schema ?? config.schema,
     layouts: config.layouts,
+    ...(config.redis === undefined ? {} : { redis: config.redis }),
     ...(Object.keys(rules).length === 0 ? {} : { rules }),
     ...(bind === undefined ? {} : { bind }),
     ...(flags.flatten === undefined ? {} : { flatten: flags.flatten }),

@@ -33,7 +33,8 @@ const program = new Command("outgrow")
     `
 Sources   a file or folder, or - for standard input; the format is recognised, or named before it:
           dexie:FILE  localstorage:FILE  json:FILE  ndjson:FILE
-Targets   postgres://…, pglite:DIR, or @FILE that holds one. Default: DATABASE_URL, else pglite:.outgrow/data
+Targets   postgres://…, pglite:DIR, redis://…, rediss://…, https://… (Upstash), or @FILE that holds one.
+          Default: DATABASE_URL, else REDIS_URL, else pglite:.outgrow/data
 Exit      0 done  1 error  2 differences or quarantine  3 interrupted  75 somebody else is at work`,
   );
 
@@ -109,7 +110,7 @@ layouts(
   )
   .option(
     "--out <folder>",
-    "write create.sql, after-load.sql, schema.ts (Drizzle), schema.prisma there",
+    "write create.sql, after-load.sql, schema.ts (Drizzle) and prisma/schema.prisma there",
   )
   .addOption(new Option("--prisma <version>", "which Prisma the schema is for").choices(["6", "7"]))
   .option("--yes", "overwrite files that exist")

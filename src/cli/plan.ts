@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { OutgrowError } from "../errors.ts";
 import { type Plan, plan } from "../transfer/plan.ts";
 import { type LayoutFlags, layoutOptions } from "./layout-options.ts";
@@ -33,7 +33,7 @@ export function planCommand(
       records: options.records === true ? NAMED : Number(options.records ?? 0),
     });
     const written =
-      options.out === undefined ? [] : await writeFiles(planned, options.out, options.yes ?? false);
+      options.out === undefined ? [] : await writePlan(planned, options.out, options.yes ?? false);
     const refused = planned.problems.some(({ fatal }) => fatal);
     return {
       result: { written, ...planned },
@@ -43,19 +43,29 @@ export function planCommand(
   });
 }
 
-async function writeFiles(planned: Plan, folder: string, overwrite: boolean): Promise<string[]> {
+/**
+ * Writes a plan's files, each where the tool that reads it looks for it.
+ *
+ * @returns their paths. @throws {OutgrowError} EXPORT_EXISTS unless they may be overwritten.
+ */
+export async function writePlan(
+  planned: Pick<Plan, "files">,
+  folder: string,
+  overwrite: boolean,
+): Promise<string[]> {
   const { create, afterLoad, drizzle, prisma, prismaConfig } = planned.files;
-  await mkdir(folder, { recursive: true });
   const files = [
     ["create.sql", create],
     ["after-load.sql", afterLoad],
     ["schema.ts", drizzle],
-    ["schema.prisma", prisma],
+    // Where prisma.config.ts says that it is, and `prisma generate` without one looks too.
+    ["prisma/schema.prisma", prisma],
     ["prisma.config.ts", prismaConfig],
   ] as const;
   const paths: string[] = [];
   for (const [name, text] of files) {
     const path = join(folder, name);
+    await mkdir(dirname(path), { recursive: true });
     try {
       await writeFile(path, text, { flag: overwrite ? "w" : "wx" });
     } catch (cause) {
@@ -106,13 +116,36 @@ function boundText({ bound }: Plan): string {
 }
 
 function problemsText({ problems }: Plan): string {
-  return [...problems]
+  return [...notNullByTable(problems)]
     .sort((a, b) => Number(b.fatal) - Number(a.fatal))
     .map(({ code, fatal, message, next }) => {
       const mark = fatal ? style("red", "stops ") : style("dim", "know  ");
       return `  ${mark} ${code}  ${visible(message)} ${visible(next)}`;
     })
     .join("\n");
+}
+
+type Problem = Plan["problems"][number];
+
+/** What all records seen so far have, and has to stay so, is one line for a table and not one for each column. */
+function notNullByTable(problems: readonly Problem[]): Problem[] {
+  const isPlain = ({ code, fatal, column }: Problem): boolean =>
+    code === "NOT_NULL" && !fatal && column !== undefined;
+  const said = new Set<string>();
+  return problems.flatMap((problem) => {
+    if (!isPlain(problem)) return [problem];
+    const { collection, table: name } = problem;
+    const place = [collection, name].join("\u0000");
+    if (said.has(place)) return [];
+    said.add(place);
+    const alike = problems.filter(
+      (one) => isPlain(one) && one.collection === collection && one.table === name,
+    );
+    if (alike.length === 1) return [problem];
+    const columns = alike.map(({ column }) => column).join(", ");
+    const message = `${name} refuses NULL in ${count(alike.length, "column")} without a default: ${columns}. A record that lacks one is refused.`;
+    return [{ ...problem, message, next: "Say what to write instead in fills." }];
+  });
 }
 
 function spillsText({ spills }: Plan): string {

@@ -30,12 +30,24 @@ export async function openDatabase(
   throw new OutgrowError("TARGET_ADDRESS", { detail: maskPassword(address) });
 }
 
+/** Plain `http:` is for a proxy on this machine: the driver refuses others. */
+const REDIS = /^(?:rediss?|https?):\/\//;
+
+export function isRedis(address: string): boolean {
+  return REDIS.test(address);
+}
+
 /**
- * Opens a target by its address: `postgres://…` (or `postgresql://…`), or `pglite:DIR`.
+ * Opens a target by its address: `postgres://…` (or `postgresql://…`), `pglite:DIR`, `redis://…`, `rediss://…`, or
+ * `https://…` of an Upstash REST address.
  *
- * @throws {OutgrowError} as `openDatabase`
+ * @throws {OutgrowError} as `openDatabase`; KV_NOT_DURABLE, KV_EVICTS, KV_CLUSTER
  */
 export async function openTarget(address: string): Promise<Target> {
+  if (isRedis(address)) {
+    const { openRedis } = await import("./redis/index.ts");
+    return openRedis(address);
+  }
   const { database, directory } = await openDatabase(address);
   const { postgresTarget } = await import("./postgres/index.ts");
   return postgresTarget(database, directory === undefined ? {} : { directory });

@@ -3,7 +3,7 @@ import type { Value } from "../collection/value.ts";
 import type { DexieEntry, DexieEnvelope, KeptMember } from "./dexie-envelope.ts";
 import { TypedWriter } from "./dexie-typed.ts";
 import type { ExportCollection, Sink, Survey, WriteReport } from "./format.ts";
-import { TextOut } from "./write-json.ts";
+import { TextOut } from "./text-out.ts";
 
 interface Table {
   readonly name: string;

@@ -1,5 +1,6 @@
 /** The values of a localStorage dump: text inside JSON strings, which is often JSON itself. */
 import { canonicalText } from "../collection/canonical.ts";
+import { JsonWriter } from "../collection/json-text.ts";
 import { type NameOrders, parseJson } from "../collection/parse-json.ts";
 import type { NamesOf } from "../collection/tagged-json.ts";
 import type { Value } from "../collection/value.ts";
@@ -16,7 +17,6 @@ import {
 import type { Holding } from "./dump-keys.ts";
 import type { BadRecord, SourceRecord } from "./format.ts";
 import { Scanner, type Slice, scanWhole } from "./scanner.ts";
-import { JsonWriter } from "./write-json.ts";
 
 const textOf = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();

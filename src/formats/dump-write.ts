@@ -2,6 +2,8 @@
  * Writes a localStorage dump: each key where it stood, each value as the app had spelt it, as long as it still says
  * the same. A dump is as large as a browser lets one app have, so what is not a whole collection is held in memory.
  */
+
+import { JsonWriter } from "../collection/json-text.ts";
 import type { Key } from "../collection/key.ts";
 import type { Value } from "../collection/value.ts";
 import { OutgrowError } from "../errors.ts";
@@ -9,7 +11,7 @@ import { familyName } from "./dump-keys.ts";
 import type { DumpEnvelope, DumpKey } from "./dump-survey.ts";
 import { holdingOf, type Spelling, saysStill, withSlashes } from "./dump-values.ts";
 import type { ExportCollection, ExportRecord, Sink, Survey, WriteReport } from "./format.ts";
-import { JsonWriter, TextOut } from "./write-json.ts";
+import { TextOut } from "./text-out.ts";
 
 export async function writeDump(
   survey: Survey | undefined,

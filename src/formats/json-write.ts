@@ -2,13 +2,15 @@
  * Writes collections as a JSON file: in the shape that its survey found, or in the plainest one. Each record has a
  * line of its own. What the shape has no place for is refused: an export never leaves records out silently.
  */
+
+import { JsonWriter } from "../collection/json-text.ts";
 import type { Key } from "../collection/key.ts";
 import type { NamesOf } from "../collection/tagged-json.ts";
 import { isPlainObject, type ObjectValue, type Value } from "../collection/value.ts";
 import { OutgrowError } from "../errors.ts";
 import type { ExportCollection, ExportRecord, Sink, Survey, WriteReport } from "./format.ts";
 import type { AdapterIds, JsonEnvelope, JsonMember } from "./json-shape.ts";
-import { JsonWriter, TextOut } from "./write-json.ts";
+import { TextOut } from "./text-out.ts";
 
 export async function writeJson(
   survey: Survey | undefined,

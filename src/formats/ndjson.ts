@@ -4,6 +4,8 @@
  * A file whose every line is `{"collection":…,"key":…,"value":…}`, as the writer below makes it for several
  * collections, is read back into those; `key` is null where the record carries its own key or has none.
  */
+
+import { JsonWriter } from "../collection/json-text.ts";
 import { decodeKey, encodeKey, type Key } from "../collection/key.ts";
 import { fromTaggedJson, toTaggedJson } from "../collection/tagged-json.ts";
 import type { Value } from "../collection/value.ts";
@@ -27,7 +29,7 @@ import type {
 import { hasMark } from "./json-survey.ts";
 import { isBlank, type Line, LineSplitter } from "./lines.ts";
 import { Scanner, type Slice, scanWhole } from "./scanner.ts";
-import { JsonWriter, TextOut } from "./write-json.ts";
+import { TextOut } from "./text-out.ts";
 
 interface NdjsonEnvelope {
   /** `named`: each line names its collection. */

@@ -1,25 +1,10 @@
 /** Child tables that are there already: those with a foreign key to their parent, and a name of one of its lists. */
-import { sqlTypeOf } from "./bind-codec.ts";
+import { childKey, howKnown, type KeyAtHand, type ParentTable } from "./bind-child-key.ts";
 import { bindColumns } from "./bind-column.ts";
 import { matchNames, namesChild } from "./bind-names.ts";
 import type { BindOptions, ChildOptions, Findings, SeenProperty, SeenShape } from "./bind-types.ts";
-import type { Catalog, CatalogColumn, CatalogForeignKey, CatalogTable } from "./catalog.ts";
-import type { ChildTableLayout, SqlType } from "./layout.ts";
-
-/** A table that others may belong to. */
-export interface ParentTable {
-  readonly table: CatalogTable;
-  readonly shape: SeenShape | undefined;
-  /** Its key's columns without the tenant's. */
-  readonly key: readonly string[];
-  readonly tenant: string | undefined;
-  /** What its lists are called by: its own name, and that of the list that it holds. */
-  readonly called: readonly string[];
-  /** Properties that lead from the record to its rows. */
-  readonly path: readonly string[];
-  /** Whether one column says which row is meant. */
-  readonly isSingle: boolean;
-}
+import type { Catalog, CatalogForeignKey, CatalogTable } from "./catalog.ts";
+import type { ChildTableLayout } from "./layout.ts";
 
 /** A table that holds the elements of one property. */
 export interface ChosenChild {
@@ -81,7 +66,8 @@ export class ChildBinder {
   add(child: ChosenChild, index: number): void {
     const { table, path, key, holds, emptyMeans, tenant, shape, owners, said } = child;
     const own = key.by === "own" ? [key.column, key.parent] : key.parent;
-    const used = [...own, ...(key.place === undefined ? [] : [key.place])];
+    const counted = key.by === "place" ? key.counted : undefined;
+    const used = [...own, key.place, counted].filter((name) => name !== undefined);
     const inner = this.choose(asParent(child));
     const columns = bindColumns({
       table,
@@ -94,6 +80,7 @@ export class ChildBinder {
       tenant,
       isSimple:
         tenant === undefined &&
+        counted === undefined &&
         own.length === (key.by === "own" ? 2 : 1) &&
         (key.by === "own" || key.place === undefined),
       catalog: this.#catalog,
@@ -185,7 +172,7 @@ export class ChildBinder {
     const key = this.#key(made, path);
     if (key === undefined) return undefined;
     const { tenant } = parent;
-    const how = key.by === "own" ? `its own ${key.column}` : "its place";
+    const how = howKnown(key);
     this.#findings.choose(
       table.name,
       `${holds} ${inside}, by ${how}`,
@@ -206,19 +193,10 @@ export class ChildBinder {
     if (typeof made !== "string") return made;
     this.#findings.note("CHILD_KEY", child.table.name, undefined, {
       message: `${child.table.name} cannot hold ${path.join(".")}: ${made}. It lies in the rest.`,
-      next: "Give the table a uuid (or text) of its own as its primary key, or the parent's key and a bigint place.",
+      next: "Give the table a uuid (or text) of its own as its primary key, or a number that the database counts, or the parent's key and a bigint place.",
     });
     return undefined;
   }
-}
-
-interface KeyAtHand {
-  readonly table: CatalogTable;
-  readonly link: CatalogForeignKey;
-  readonly parent: ParentTable;
-  readonly holds: ChildTableLayout["holds"];
-  readonly shape: SeenShape | undefined;
-  readonly said: ChildOptions | undefined;
 }
 
 const isObject = (seen: SeenProperty | undefined): boolean =>
@@ -233,14 +211,16 @@ function leadsTo({ table, schema, references }: CatalogForeignKey, parent: Paren
 function asParent({ table, parent, path, key, tenant, shape }: ChosenChild): ParentTable {
   const isOwn = key.by === "own";
   const place = key.place === undefined ? [] : [key.place];
+  const counted = isOwn ? undefined : key.counted;
   return {
     table,
     shape,
-    key: isOwn ? [key.column] : [...key.parent, ...place],
+    key: isOwn ? [key.column] : counted === undefined ? [...key.parent, ...place] : [counted],
     tenant,
     called: [table.name, path.at(-1) ?? table.name],
     path: [...parent.path, ...path],
     isSingle: isOwn,
+    isCounted: counted !== undefined,
   };
 }
 
@@ -250,112 +230,4 @@ function emptyMeans(seen: SeenProperty | undefined, owners: number): "absent" | 
   let presence = 0;
   for (const count of seen.kinds.values()) presence += count;
   return seen.lists.empty > owners - presence ? "empty" : "absent";
-}
-
-/** @returns why there is none, as text. */
-function childKey(child: KeyAtHand): ChildTableLayout["key"] | string {
-  const { table, link, parent } = child;
-  const here = parent.key.map((name) => link.columns[link.references.indexOf(name)] as string);
-  for (const [at, name] of here.entries()) {
-    const theirs = columnOf(parent.table, parent.key[at] as string);
-    const ours = columnOf(table, name);
-    if (ours === undefined || theirs === undefined || sqlTypeOf(ours) !== sqlTypeOf(theirs)) {
-      return `${name} is not of the type of the key that it refers to`;
-    }
-  }
-  const tenant =
-    parent.tenant === undefined ? undefined : link.columns[link.references.indexOf(parent.tenant)];
-  const primary = (table.primaryKey?.columns ?? []).filter((name) => name !== tenant);
-  const others = primary.filter((name) => !here.includes(name));
-  const [other] = others;
-  if (primary.length === 0) return "it has no primary key";
-  if (others.length > 1)
-    return `its key has more than one column of its own (${others.join(", ")})`;
-  if (primary.length === here.length + others.length) return placeKey(child, here, other);
-  if (other === undefined || primary.length > 1) return `its key is (${primary.join(", ")})`;
-  return ownKey(child, here, columnOf(table, other));
-}
-
-const columnOf = (table: CatalogTable, name: string): CatalogColumn | undefined =>
-  table.columns.find((column) => column.name === name);
-
-const PLACES = {
-  list: ["position", "place", "ordinal", "sort_order", "sortOrder", "idx", "index", "sort", "seq"],
-  map: ["key", "name", "member"],
-  object: [],
-} as const;
-
-function placeKey(
-  { table, holds }: KeyAtHand,
-  here: readonly string[],
-  place: string | undefined,
-): ChildTableLayout["key"] | string {
-  if (place === undefined) {
-    return holds === "object" ? { by: "place", parent: here } : "it has one row for each parent";
-  }
-  if (holds === "object") return "it has many rows for each parent";
-  const type = placeType(columnOf(table, place), holds);
-  return type === undefined
-    ? `${place} is of a type that holds no place: it should be ${holds === "list" ? "bigint" : "text"}`
-    : { by: "place", parent: here, place, ...type };
-}
-
-/** What a column that holds places says of its type; `undefined` when it cannot hold them. */
-function placeType(
-  column: CatalogColumn | undefined,
-  holds: ChildTableLayout["holds"],
-): { readonly placeType?: SqlType } | undefined {
-  const type = column === undefined ? undefined : sqlTypeOf(column);
-  if (holds === "map") return type === "text" && column?.limit === undefined ? {} : undefined;
-  if (type === "bigint") return {};
-  return type === "integer" ? { placeType: type } : undefined;
-}
-
-function ownKey(
-  { table, parent, holds, shape, said }: KeyAtHand,
-  [first = ""]: readonly string[],
-  own: CatalogColumn | undefined,
-): ChildTableLayout["key"] | string {
-  if (!parent.isSingle) return "its parent's key has several columns";
-  const isText = own !== undefined && sqlTypeOf(own) === "text" && (own.limit ?? 36) >= 36;
-  if (own === undefined || !(isText || own.base === "uuid")) {
-    return `its key ${own?.name} is ${own?.type}, and only a uuid, or text, can be made from a record`;
-  }
-  const names: readonly string[] = PLACES[holds];
-  const place = table.columns.find(
-    ({ name, ...column }) =>
-      names.includes(name) &&
-      placeType({ name, ...column }, holds) !== undefined &&
-      !isElements(name, shape, said),
-  );
-  if (holds === "map" && place === undefined) return "it has no column for the names of a map";
-  const from = elementId(shape);
-  return {
-    by: "own",
-    column: own.name,
-    parent: first,
-    ...(from === undefined || holds !== "list" ? {} : { from }),
-    ...(isText ? { type: "text" as const } : {}),
-    ...(place === undefined ? {} : { place: place.name, ...placeType(place, holds) }),
-  };
-}
-
-/** Whether the elements have a property of this name: then the column is theirs. */
-function isElements(
-  name: string,
-  shape: SeenShape | undefined,
-  said: ChildOptions | undefined,
-): boolean {
-  if (said?.columns?.[name] !== undefined) return true;
-  return shape !== undefined && matchNames([name], [...shape.properties.keys()]).pairs.size > 0;
-}
-
-/** The property that tells elements apart, so that their rows stay the same ones when the list changes. */
-function elementId(shape: SeenShape | undefined): readonly string[] | undefined {
-  if (shape === undefined) return ["id"];
-  for (const name of ["id", "_id", "uuid", "key"]) {
-    const kinds = shape.properties.get(name)?.kinds;
-    if (kinds !== undefined && (kinds.has("string") || kinds.has("integer"))) return [name];
-  }
-  return undefined;
 }

@@ -1,9 +1,11 @@
 /** Which codec writes a column that is there already: its SQL type decides, and what was seen where that leaves a choice. */
+
+import { SEEN_TIMES } from "./bind-held.ts";
 import type { ColumnRule, SeenProperty } from "./bind-types.ts";
 import type { CatalogColumn } from "./catalog.ts";
 import { CODECS } from "./codec.ts";
+import { bare } from "./codec-enum.ts";
 import type { CodecName, Column, SqlType } from "./layout.ts";
-import type { Kind } from "./profile-properties.ts";
 
 /** Postgres' names of the types that we write. */
 const SQL_TYPES: Readonly<Record<string, SqlType>> = {
@@ -39,12 +41,59 @@ export type Written = Omit<Column, "name" | "path" | "nullMeans">;
 export type CodecChoice =
   | { readonly written: Written; readonly why?: string | undefined }
   /** No codec gives its values back exactly. */
-  | { readonly refused: string };
+  | { readonly refused: string }
+  /** The rule means nothing for the column. */
+  | { readonly invalid: string };
 
 export function chooseCodec(
   column: CatalogColumn,
   seen: SeenProperty | undefined,
   rule: ColumnRule = {},
+): CodecChoice {
+  const choice = codecFor(column, seen, rule);
+  if (!("written" in choice)) return choice;
+  const invalid = ruleFault(rule, choice.written, column);
+  return invalid === undefined ? choice : { invalid };
+}
+
+/** What each part of a rule is for. */
+const MEANT: readonly (readonly [part: keyof ColumnRule, codecs: readonly CodecName[]])[] = [
+  ["prefix", ["money"]],
+  ["scale", ["money", "decimal"]],
+  ["pattern", ["date-text"]],
+  ["labels", ["enum"]],
+  ["offsetColumn", ["offset-timestamp"]],
+];
+
+/** A rule that would do nothing, or not what it says. */
+function ruleFault(
+  rule: ColumnRule,
+  { codec }: Written,
+  column: CatalogColumn,
+): string | undefined {
+  for (const [part, codecs] of MEANT) {
+    if (rule[part] !== undefined && !codecs.includes(codec)) {
+      return `${part} is for ${codecs.join(" and ")}, and the column is written as ${codec}`;
+    }
+  }
+  if (rule.coerce === true && CODECS[codec].coerce === undefined) {
+    return `coerce means nothing for ${codec}: no cell stands for a value that is another`;
+  }
+  const { scale } = rule;
+  if (scale !== undefined && column.precision !== undefined && scale !== (column.scale ?? 0)) {
+    return `${column.type} writes ${column.scale ?? 0} digits, whatever a rule says of scale`;
+  }
+  const labels = Object.values(rule.labels ?? {});
+  const twice = labels.find((label, at) => labels.indexOf(label) !== at);
+  return twice === undefined
+    ? undefined
+    : `two texts have the label ${quoted(twice)}: nobody could tell which it was. With coerce, texts that differ in case or blanks share one`;
+}
+
+function codecFor(
+  column: CatalogColumn,
+  seen: SeenProperty | undefined,
+  rule: ColumnRule,
 ): CodecChoice {
   const type = sqlTypeOf(column);
   if (type === undefined) return { refused: `no codec writes ${column.type}` };
@@ -116,7 +165,7 @@ function made(
   column: CatalogColumn,
   type: SqlType,
   usual: CodecName,
-  { codec = usual, prefix, pattern, coerce, offsetColumn }: ColumnRule,
+  { codec = usual, prefix, pattern, coerce, offsetColumn, scale }: ColumnRule,
   more: Partial<Written> = {},
   why?: string,
 ): CodecChoice {
@@ -126,6 +175,7 @@ function made(
     codec,
     ...(own === type ? {} : { type }),
     ...(plain ? {} : { sqlType: column.type }),
+    ...(scale === undefined ? {} : { scale }),
     ...more,
     ...(prefix === undefined ? {} : { prefix }),
     ...(pattern === undefined ? {} : { pattern }),
@@ -139,9 +189,11 @@ const UUID_LENGTH = 36;
 
 function textColumn(column: CatalogColumn, rule: ColumnRule): CodecChoice {
   const { limit } = column;
-  const { codec = "text", labels = {} } = rule;
+  const { labels = {} } = rule;
+  const usual = rule.labels === undefined ? "text" : "enum";
+  const { codec = usual } = rule;
   const labelled = codec === "enum" ? { labels } : {};
-  if (limit === undefined) return made(column, "text", "text", rule, labelled);
+  if (limit === undefined) return made(column, "text", usual, rule, labelled);
   const fits =
     codec === "text" ||
     (codec === "enum" && Object.values(labels).every((label) => [...label].length <= limit)) ||
@@ -152,7 +204,7 @@ function textColumn(column: CatalogColumn, rule: ColumnRule): CodecChoice {
   if (codec !== "text" && column.base === "character") {
     return { refused: `${column.type} pads what ${codec} writes with blanks` };
   }
-  return made(column, "text", "text", rule, { limit, ...padded, ...labelled });
+  return made(column, "text", usual, rule, { limit, ...padded, ...labelled });
 }
 
 function numericColumn(column: CatalogColumn, rule: ColumnRule): CodecChoice {
@@ -163,16 +215,6 @@ function numericColumn(column: CatalogColumn, rule: ColumnRule): CodecChoice {
   const digits = precision === undefined ? {} : { precision, scale: scale ?? 0 };
   return made(column, "numeric", "decimal", rule, digits);
 }
-
-// biome-ignore format: one row per codec
-const TIMES: readonly (readonly [codec: CodecName, what: string, count: (seen: SeenProperty) => number])[] = [
-  ["iso-timestamp", "ISO timestamps in UTC with milliseconds", (seen) => seen.isoTimestamps ?? 0],
-  ["iso-seconds",   "ISO timestamps in UTC with seconds",      (seen) => seen.isoSeconds ?? 0],
-  ["sql-timestamp", "timestamps as SQLite writes them",        (seen) => seen.sqlTimestamps ?? 0],
-  ["iso-date",      "dates such as YYYY-MM-DD",                (seen) => seen.isoDates ?? 0],
-  ["date",          "Dates",                                   (seen) => seen.kinds.get("date") ?? 0],
-  ["epoch-ms",      "whole numbers, taken as milliseconds since 1970", (seen) => seen.kinds.get("integer") ?? 0],
-];
 
 /** Whole seconds are all that a column with fewer digits than milliseconds have gives back. */
 const WHOLE_SECONDS: ReadonlySet<CodecName> = new Set<CodecName>([
@@ -188,9 +230,9 @@ function timeColumn(
   seen: SeenProperty | undefined,
   rule: ColumnRule,
 ): CodecChoice {
-  let best: (typeof TIMES)[number] | undefined;
+  let best: (typeof SEEN_TIMES)[number] | undefined;
   let most = 0;
-  for (const time of TIMES) {
+  for (const time of SEEN_TIMES) {
     const count = seen === undefined ? 0 : time[2](seen);
     if (count > most) [best, most] = [time, count];
   }
@@ -220,95 +262,33 @@ function enumColumn(
     return { refused: `${rule.codec} cannot write the enum ${column.type}` };
   }
   if (rule.labels !== undefined) {
+    const unknown = Object.values(rule.labels).filter((label) => !names.includes(label));
+    if (unknown.length > 0) {
+      return { invalid: `${column.type} has no label ${unknown.map(quoted).join(", ")}` };
+    }
     return made(column, "text", "enum", rule, { labels: rule.labels }, "as the options say");
   }
-  const texts = new Set(seen?.texts ?? []);
-  const bare = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+  const texts = seen?.texts;
   const labels: Record<string, string> = {};
   const respelt: string[] = [];
   for (const label of names) {
-    const others = [...texts].filter((text) => !names.includes(text) && bare(text) === bare(label));
+    const others = [...(texts?.keys() ?? [])].filter(
+      (text) => !names.includes(text) && bare(text) === bare(label),
+    );
     const rivals = names.filter((name) => bare(name) === bare(label));
     const [only] = others;
-    if (!texts.has(label) && others.length === 1 && rivals.length === 1 && only !== undefined) {
+    if (!texts?.has(label) && others.length === 1 && rivals.length === 1 && only !== undefined) {
       labels[only] = label;
       respelt.push(`${only} as ${label}`);
     } else labels[label] = label;
   }
   const why =
-    seen?.texts === undefined
-      ? "its labels as they are spelt; which texts the records have was not kept"
+    texts === undefined
+      ? "its labels as they are spelt: too many texts were seen to hold them against each other"
       : respelt.length === 0
         ? "its labels as they are spelt"
         : respelt.join(", ");
   return made(column, "text", "enum", rule, { labels }, why);
 }
 
-/** Kinds that no column holds: what NULL or the rest says. */
-const NOTHING: ReadonlySet<Kind> = new Set<Kind>(["null", "undefined"]);
-
-export interface Held {
-  /** Values that are something. */
-  readonly values: number;
-  /** Those that the column holds, as far as counts can tell. */
-  readonly held: number;
-  /** Whether some texts are too long, of which nobody counted how many. */
-  readonly tooLong: boolean;
-}
-
-/** How many of the seen values a column holds. */
-export function heldBy(column: Written, seen: SeenProperty): Held {
-  let values = 0;
-  for (const [kind, count] of seen.kinds) if (!NOTHING.has(kind)) values += count;
-  const of = (...kinds: Kind[]): number =>
-    kinds.reduce((sum, kind) => sum + (seen.kinds.get(kind) ?? 0), 0);
-  // A character is at most two units: a text within the limit surely fits.
-  const longest = seen.longestText ?? 0;
-  const tooLong = column.codec === "text" && column.limit !== undefined && longest > column.limit;
-  const exact = seen.exact ?? 0;
-  return { values, tooLong, held: Math.max(0, count(column, seen, of, exact)) };
-}
-
-function count(
-  { codec, labels = {}, coerce }: Written,
-  seen: SeenProperty,
-  of: (...kinds: Kind[]) => number,
-  exact: number,
-): number {
-  const time = TIMES.find(([name]) => name === codec);
-  if (time !== undefined) return time[2](seen);
-  switch (codec) {
-    case "boolean":
-    case "integer":
-      return of(codec);
-    case "number":
-      return of("integer", "number") - exact;
-    case "decimal":
-      return of("integer", "number", ...(coerce ? (["string"] as const) : [])) - exact;
-    case "money":
-      return coerce ? of("string", "integer", "number") - exact : of("string");
-    case "uuid":
-      return seen.uuids ?? 0;
-    case "reference":
-      return of("string", "integer", "number") - exact;
-    case "jsonb":
-      return (
-        of("object", "array", "string", "boolean", "integer", "number") -
-        exact -
-        (seen.notJson ?? 0)
-      );
-    case "text-list":
-      return of("array");
-    case "epoch-s":
-      return of("integer");
-    case "ledger-key":
-      return of("string", "integer", "number", "date") - exact;
-    case "enum": {
-      if (seen.texts === undefined) return of("string");
-      const isHeld = [...seen.texts].every((text) => Object.hasOwn(labels, text));
-      return isHeld ? of("string") : 0;
-    }
-    default:
-      return of("string");
-  }
-}
+const quoted = (text: string): string => JSON.stringify(text);

@@ -1,6 +1,7 @@
 /** Maps the columns of one table to the properties of what its rows stand for. */
-import { chooseCodec, heldBy, type Written } from "./bind-codec.ts";
+import { chooseCodec, type Written } from "./bind-codec.ts";
 import { defaultFill, fillCell } from "./bind-fill.ts";
+import { heldBy } from "./bind-held.ts";
 import { matchNames } from "./bind-names.ts";
 import { isComputed, type Place, placesOf, type TableAtHand } from "./bind-places.ts";
 import type { ColumnRule, SeenProperty } from "./bind-types.ts";
@@ -35,6 +36,13 @@ function bindColumn(at: TableAtHand, column: CatalogColumn, place: Place): Colum
   const link = linkOf(at, name);
   const to = rule.to ?? collectionOf(at, link);
   const choice = chooseCodec(column, place.seen, referring(at, column, place, rule, to));
+  if ("invalid" in choice) {
+    findings.problem("RULE_INVALID", table.name, name, {
+      message: `The rule for ${name} is none: ${choice.invalid}.`,
+      next: `Correct it in rules: { ${JSON.stringify(prefix + name)}: … }.`,
+    });
+    return undefined;
+  }
   if ("refused" in choice) {
     findings.note("TYPE", table.name, name, {
       message: `${name} is left to the database: ${choice.refused}.`,

@@ -55,7 +55,10 @@ export function fillCell(value: Cell, column: CatalogColumn, written: Written): 
   if (Array.isArray(value)) {
     return type === "text[]" || type === "varchar[]" ? known(value, column, written) : undefined;
   }
-  const cell = scalarCell(value as Exclude<Cell, readonly string[]>, column, type);
+  // What a rule says of the digits holds for a fill as well.
+  const { scale = written.scale } = column;
+  const plain = value as Exclude<Cell, readonly string[]>;
+  const cell = scalarCell(plain, { ...column, scale }, type);
   return cell === undefined ? undefined : known(cell, column, written);
 }
 

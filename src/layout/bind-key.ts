@@ -1,10 +1,12 @@
 /** Which column of a table that is there already holds a collection's keys, and how. */
 import { chooseCodec, sqlTypeOf } from "./bind-codec.ts";
+import { matchNames } from "./bind-names.ts";
 import type { BindOptions, Findings } from "./bind-types.ts";
 import type { CatalogColumn, CatalogKey, CatalogTable } from "./catalog.ts";
-import { type InferredKey, inferKey } from "./infer-key.ts";
+import { inferKey } from "./infer-key.ts";
 import type { KeyColumn, KeyRule } from "./layout.ts";
-import type { CollectionProfile, KeyProfile } from "./profile.ts";
+import type { CollectionProfile, KeyProfile, PropertyProfile } from "./profile.ts";
+import type { Kind } from "./profile-properties.ts";
 
 export interface BoundKey {
   readonly rule: KeyRule;
@@ -24,8 +26,15 @@ export function bindKey(
   const parts = keyParts(table, options, findings);
   if (parts === undefined) return undefined;
   const { tenant, key } = parts;
-  const inferred = inferKey(profile);
+  const inferred = namedKey(profile, options) ?? inferKey(profile);
   const { rule } = inferred;
+  if (options.key !== undefined && rule.from === "property") {
+    findings.choose(
+      table.name,
+      `known by ${rule.path.join(".")}`,
+      `it lies in ${key.name}, which the options name`,
+    );
+  }
   if (rule.from === "position") {
     findings.choose(table.name, "known by their place", "no property of the records is a key");
   }
@@ -33,6 +42,36 @@ export function bindKey(
   if (column === undefined) return undefined;
   sayWhatCounts(key, findings, table);
   return { rule, column, tenantColumn: tenant };
+}
+
+/** The property that lies in the column which the options name; `undefined` where the records have none for it. */
+function namedKey(
+  profile: CollectionProfile,
+  { key, columns }: BindOptions,
+): KeyAtHand | undefined {
+  if (key === undefined) return undefined;
+  const said = columns?.[key] ?? undefined;
+  const named = matchNames([key], [...profile.properties.keys()]).pairs.get(key);
+  const path = said ?? (named === undefined ? undefined : [named]);
+  if (path === undefined) return undefined;
+  const rule: KeyRule = { from: "property", path };
+  const seen = profile.keys.find((one) => one.path.join("\u0000") === path.join("\u0000"));
+  const property = path.length === 1 ? profile.properties.get(path[0] as string) : undefined;
+  return { rule, profile: seen ?? (property && keysIn(property, profile)) };
+}
+
+/** What was seen of a property, as of a key. */
+function keysIn({ name, kinds, uuids }: PropertyProfile, { notices }: CollectionProfile): SeenKeys {
+  const of = (kind: Kind): number => kinds.get(kind) ?? 0;
+  const noticed = notices.get(name);
+  return {
+    strings: of("string"),
+    integers: of("integer"),
+    numbers: of("number"),
+    others: of("date") + of("array"),
+    uuids,
+    unclean: (noticed?.get("STR_NUL") ?? 0) + (noticed?.get("STR_SURROGATE") ?? 0),
+  };
 }
 
 /** The tenant's and the key's columns, out of the primary key or of what the options name. */
@@ -89,15 +128,19 @@ function isTenant(table: CatalogTable, tenant: string | undefined, findings: Fin
 
 function uniqueKey(
   table: CatalogTable,
-  { key }: BindOptions,
+  { key, tenantColumn }: BindOptions,
   findings: Findings,
 ): CatalogKey | undefined {
+  const all = [table.primaryKey, ...table.unique].filter((one) => one !== undefined);
+  const isJust = (columns: readonly string[], ...wanted: readonly string[]): boolean =>
+    columns.length === wanted.length && wanted.every((name, at) => name === columns[at]);
+  const ending = all.filter(({ columns }) => columns.at(-1) === key && columns.length <= 2);
+  // Unique by itself says more than unique beside another; beside the tenant is what a tenant's table wants.
+  const wanted = [...(tenantColumn === undefined ? [] : [tenantColumn]), key ?? ""];
   const found =
     key === undefined
       ? table.primaryKey
-      : [table.primaryKey, ...table.unique].find(
-          (one) => one?.columns.at(-1) === key && one.columns.length <= 2,
-        );
+      : (ending.find(({ columns }) => isJust(columns, ...wanted)) ?? ending[0]);
   if (found !== undefined) return found;
   findings.problem("NO_KEY", table.name, key, {
     message:
@@ -112,41 +155,37 @@ function uniqueKey(
   return undefined;
 }
 
-/** What was seen of keys, where something was. */
-interface SeenKeys {
-  readonly strings: number;
-  readonly integers: number;
-  readonly other: number;
-  readonly uuids: number;
-  readonly unclean: number;
-}
+/** What was seen of keys. */
+type SeenKeys = Pick<
+  KeyProfile,
+  "strings" | "integers" | "numbers" | "others" | "uuids" | "unclean"
+>;
 
-const NOT_SEEN: SeenKeys = { strings: 0, integers: 0, other: 0, uuids: 0, unclean: 0 };
+/** The records' key, and what was seen of it. */
+type KeyAtHand = { readonly rule: KeyRule; readonly profile: SeenKeys | undefined };
 
-function seenKeys(
-  profile: CollectionProfile,
-  rule: KeyRule,
-  seen: KeyProfile | undefined,
-): SeenKeys {
-  if (rule.from === "position") return { ...NOT_SEEN, integers: profile.records };
-  if (seen === undefined) return NOT_SEEN;
-  const { strings, integers, numbers, others, uuids, unclean } = seen;
-  return { strings, integers, other: numbers + others, uuids, unclean };
-}
+const NOT_SEEN: SeenKeys = {
+  strings: 0,
+  integers: 0,
+  numbers: 0,
+  others: 0,
+  uuids: 0,
+  unclean: 0,
+};
 
 function keyColumn(
   profile: CollectionProfile,
   table: CatalogTable,
   column: CatalogColumn,
-  { rule, profile: seen }: InferredKey,
+  { rule, profile: seen = NOT_SEEN }: KeyAtHand,
   options: BindOptions,
   findings: Findings,
 ): KeyColumn | undefined {
-  const keys = seenKeys(profile, rule, seen);
+  const keys = rule.from === "position" ? { ...NOT_SEEN, integers: profile.records } : seen;
   const { name } = column;
   const type = column.enumLabels === undefined && !column.generated ? sqlTypeOf(column) : undefined;
   const where = `${table.name}.${name}`;
-  const all = keys.strings + keys.integers + keys.other;
+  const all = keys.strings + keys.integers + keys.numbers + keys.others;
   const refuse = (message: string, isSome = false): undefined => {
     const others = isSome ? "; or set them aside: setAsideKeys: true" : "";
     findings.problem("KEY_TYPE", table.name, name, {
@@ -172,18 +211,7 @@ function keyColumn(
     case "text":
       return textKey(profile, table, column, rule, keys, findings, refuse);
     case "uuid":
-      if (all > 0 && keys.uuids === all) {
-        findings.choose(where, "uuid", "all keys are UUIDs");
-        return { name, codec: "uuid" };
-      }
-      findings.choose(
-        where,
-        "derived-uuid",
-        all === 0
-          ? "no key was seen; a UUID stands for what is none"
-          : `${all - keys.uuids} of ${all} keys are no UUIDs: one made from the key stands for each`,
-      );
-      return { name, codec: "derived-uuid" };
+      return uuidKey(name, where, all, keys.uuids, findings);
     case "bigint":
     case "integer":
     case "smallint": {
@@ -198,7 +226,7 @@ function keyColumn(
     }
     case "double precision":
     case "real": {
-      const misfits = keys.strings + (seen?.others ?? 0);
+      const misfits = keys.strings + keys.others;
       if (misfits > 0 && !spared(misfits, "is no number", "are no numbers")) return undefined;
       const which = misfits > 0 ? `${all - misfits} of ${all}` : "all";
       findings.choose(where, "number", `${which} keys are numbers`);
@@ -209,6 +237,23 @@ function keyColumn(
         `No key is written to ${column.type}${column.generated ? ", which the database computes" : ""} (${where}).`,
       );
   }
+}
+
+function uuidKey(
+  name: string,
+  where: string,
+  all: number,
+  uuids: number,
+  findings: Findings,
+): KeyColumn {
+  if (all > 0 && uuids === all) {
+    findings.choose(where, "uuid", "all keys are UUIDs");
+    return { name, codec: "uuid" };
+  }
+  const others = `${all - uuids} of ${all} keys are no UUIDs: one made from the key stands for each`;
+  const none = "no key was seen; a UUID stands for what is none";
+  findings.choose(where, "derived-uuid", all === 0 ? none : others);
+  return { name, codec: "derived-uuid" };
 }
 
 function textKey(
@@ -231,7 +276,7 @@ function textKey(
       next: "Nothing, if the app sees it that way.",
     });
   }
-  const isText = keys.integers + keys.other + keys.unclean === 0;
+  const isText = keys.integers + keys.numbers + keys.others + keys.unclean === 0;
   const codec = isText && rule.from !== "position" ? "text" : "ledger-key";
   const property = rule.from === "property" ? rule.path.join(".") : "";
   const longest = profile.properties.get(property)?.longestText ?? 0;
@@ -246,7 +291,7 @@ function textKey(
   findings.choose(where, codec, why);
   if (!isText) {
     findings.note("KEY_TYPE", table.name, name, {
-      message: `${keys.integers + keys.other} keys are no text: ${where} holds all keys in tagged form, which the app does not know.`,
+      message: `${keys.integers + keys.numbers + keys.others} keys are no text: ${where} holds all keys in tagged form, which the app does not know.`,
       next: "Bind to a table whose key is of the records' own type, if the app is to read it by SQL.",
     });
   }

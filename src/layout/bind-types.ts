@@ -18,8 +18,8 @@ export interface SeenProperty {
   readonly lists?:
     | { readonly empty: number; readonly elements: number; readonly shape: SeenShape }
     | undefined;
-  /** The distinct texts, where somebody kept them: labels of enums are matched with them. */
-  readonly texts?: Iterable<string> | undefined;
+  /** The distinct texts with their counts, where those are few: labels of enums are matched with them. */
+  readonly texts?: ReadonlyMap<string, number> | undefined;
 }
 
 /** The properties of objects at one place: a CollectionProfile is one, and so is the shape of a list's elements. */
@@ -28,11 +28,23 @@ export interface SeenShape {
   readonly properties: ReadonlyMap<string, SeenProperty>;
 }
 
-/** What the owner of a column says of it; the rest follows from its type. */
+/**
+ * What the owner of a column says of it; the rest follows from its type. `coerce` has cells stand for what the column
+ * cannot hold as it is: other spellings of an instant, of an amount or of a label, JSON without what jsonb refuses.
+ * What was written is in the rest, and counted. `scale`: digits behind the point, where the column does not say them.
+ */
 export type ColumnRule = Partial<
   Pick<
     Column,
-    "codec" | "prefix" | "pattern" | "labels" | "coerce" | "nullMeans" | "offsetColumn" | "to"
+    | "codec"
+    | "prefix"
+    | "scale"
+    | "pattern"
+    | "labels"
+    | "coerce"
+    | "nullMeans"
+    | "offsetColumn"
+    | "to"
   >
 >;
 
@@ -89,9 +101,13 @@ export type BindCode =
   | "GENERATED"
   /** A type that no codec writes, or one that would round what it is given. */
   | "TYPE"
+  /** A rule that means nothing for its column, or not what it says. */
+  | "RULE_INVALID"
   /** Values that their column cannot hold: they lie in the rest. */
   | "SPILLS"
   | "AMBIGUOUS"
+  /** Records that the database would refuse, as a dry run has found. */
+  | "REFUSED"
   /** A child table whose key we cannot make. */
   | "CHILD_KEY"
   | "FOREIGN_KEY"

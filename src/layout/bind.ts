@@ -2,7 +2,8 @@
  * A layout for tables that are there already, made by somebody else and left as they are. Names and types decide
  * what lies where; whatever no column holds stays in the rest. What may go wrong is said before anything is written.
  */
-import { ChildBinder, type ParentTable } from "./bind-children.ts";
+import type { ParentTable } from "./bind-child-key.ts";
+import { ChildBinder } from "./bind-children.ts";
 import { chooseCodec, sqlTypeOf } from "./bind-codec.ts";
 import { bindColumns } from "./bind-column.ts";
 import { fillCell } from "./bind-fill.ts";
@@ -84,6 +85,7 @@ function layoutFor(
     called: [table.name, profile.name],
     path: [],
     isSingle: true,
+    isCounted: false,
   };
   const binder = new ChildBinder(catalog, options, findings, table);
   const children = binder.choose(root);

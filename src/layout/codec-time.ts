@@ -45,6 +45,30 @@ export function isoDateMilliseconds(text: string): number | undefined {
   return exact(iso, iso);
 }
 
+/** Whole numbers from here on (March 1973) are milliseconds: seconds get there in the year 5138. */
+const MILLISECONDS = 1e11;
+
+/**
+ * The instant that a value stands for, in whichever spelling that some codec knows: a Date, milliseconds since 1970,
+ * text with its zone, or text without one, taken as UTC. `undefined` where it is none, or not to the millisecond.
+ */
+export function instantOf(value: unknown): number | undefined {
+  if (value instanceof Date) return dateMilliseconds(value);
+  if (typeof value === "number") {
+    return Number.isSafeInteger(value) && value >= MILLISECONDS && inRange(value)
+      ? value
+      : undefined;
+  }
+  if (typeof value !== "string") return undefined;
+  return (
+    isoMilliseconds(value) ??
+    isoSecondsMilliseconds(value) ??
+    sqlMilliseconds(value) ??
+    isoDateMilliseconds(value) ??
+    offsetTime(value)?.time
+  );
+}
+
 /** 30 February is parsed as 2 March, 24:00 as the next day: only what is written again the same is that time. */
 function exact(text: string, canonical: string): number | undefined {
   const time = Date.parse(text);

@@ -7,9 +7,12 @@ import { readNumber } from "../collection/exact-number.ts";
 import { decodeKey, encodeKey, isPlainKeyText, type Key } from "../collection/key.ts";
 import { parseJson } from "../collection/parse-json.ts";
 import { ExactNumber, isPlainObject, type Value } from "../collection/value.ts";
+import { labelFor, textFor } from "./codec-enum.ts";
+import { standingJson } from "./codec-json.ts";
 import { fitDecimal, moneyAmount, plainDecimal, roundDecimal } from "./codec-number.ts";
 import {
   dateMilliseconds,
+  instantOf,
   isoDateMilliseconds,
   isoFromSql,
   isoMilliseconds,
@@ -120,15 +123,17 @@ function fromTextArray(text: string): Value {
 const timeType = (column: Column): "timestamptz" | "timestamp" | "date" =>
   (column.type ?? "timestamptz") as "timestamptz";
 
-const inverses = new WeakMap<object, ReadonlyMap<string, string>>();
+type Stand = ReturnType<NonNullable<Codec["coerce"]>>;
 
-function inverse(labels: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
-  let map = inverses.get(labels);
-  if (map === undefined) {
-    map = new Map(Object.entries(labels).map(([text, label]) => [label, text]));
-    inverses.set(labels, map);
-  }
-  return map;
+/** Another spelling of an instant, in a column that holds it to the millisecond. In a date, its day. */
+function standingTime(value: Value, column: Column, sql: SqlType): Stand {
+  const time = instantOf(value);
+  if (time === undefined) return undefined;
+  const type = timeType({ ...column, type: column.type ?? sql });
+  const digits = /\((\d)\)/.exec(column.sqlType ?? "")?.[1];
+  if (type !== "date" && digits !== undefined && time % 10 ** Math.max(0, 3 - Number(digits)) !== 0)
+    return undefined;
+  return { cell: time, text: sqlTime(time, type) };
 }
 
 function textTime(
@@ -140,12 +145,14 @@ function textTime(
     sql,
     encode: (value) => (typeof value === "string" ? encode(value) : undefined),
     decode,
+    coerce: (value, column) => standingTime(value, column, sql),
   };
 }
 
 function epochTime(unit: number): Codec {
   return {
     sql: "timestamptz",
+    coerce: (value, column) => standingTime(value, column, "timestamptz"),
     encode: (value) =>
       typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0)
         ? dateMilliseconds(new Date(value * unit))
@@ -220,6 +227,7 @@ export const CODECS: Readonly<Record<CodecName, Codec>> = {
     sql: "timestamptz",
     encode: (value) => (typeof value === "string" ? offsetTime(value)?.time : undefined),
     decode: (text, _column, form) => form === null ? isoFromSql(text) : writeOffset(Date.parse(isoFromSql(text)), form),
+    coerce: (value, column) => standingTime(value, column, "timestamptz"),
   },
   "date-text": {
     sql: "date",
@@ -241,11 +249,16 @@ export const CODECS: Readonly<Record<CodecName, Codec>> = {
     sql: "timestamptz",
     encode: (value) => (value instanceof Date ? dateMilliseconds(value) : undefined),
     decode: (text) => new Date(isoFromSql(text)),
+    coerce: (value, column) => standingTime(value, column, "timestamptz"),
   },
   jsonb: {
     sql: "jsonb",
     encode: (value) => (isJsonb(value) ? JSON.stringify(value) : undefined),
     decode: fromJsonb,
+    coerce: (value) => {
+      const json = standingJson(value);
+      return json === undefined ? undefined : { cell: json, text: json };
+    },
   },
   "text-list": {
     sql: "text[]",
@@ -255,7 +268,11 @@ export const CODECS: Readonly<Record<CodecName, Codec>> = {
   enum: {
     sql: "text",
     encode: (value, { labels = {} }) => typeof value === "string" && Object.hasOwn(labels, value) ? labels[value] : undefined,
-    decode: (text, { labels = {} }) => inverse(labels).get(text) ?? text,
+    decode: (text, { labels = {} }) => textFor(text, labels),
+    coerce: (value, { labels = {} }) => {
+      const label = typeof value === "string" ? labelFor(value, labels) : undefined;
+      return label === undefined ? undefined : { cell: label, text: label };
+    },
   },
   reference: {
     sql: "uuid",
@@ -295,39 +312,6 @@ export function cellText(cell: SqlValue, column: Column): string | null {
 export function offsetForm(value: Value): string | null {
   return typeof value === "string" ? (offsetTime(value)?.form ?? null) : null;
 }
-
-/** Why a codec refused a value: the code of the spill. */
-export function refusal(column: Column, value: Value): string {
-  const { codec } = column;
-  if (value === undefined) return "UNDEFINED";
-  if (typeof value === "string" && !isStorable(value)) {
-    return holdsNul(value) ? "STR_NUL" : "STR_SURROGATE";
-  }
-  if (typeof value === "string" && codec === "text") return "TOO_LONG";
-  if (value instanceof ExactNumber) return "NUM_EXACT";
-  if (typeof value === "number" && NUMERIC.has(codec)) {
-    if (!Number.isFinite(value)) return "NUM_NAN";
-    if (Object.is(value, -0)) return "NEG_ZERO";
-    return codec === "integer" && Number.isSafeInteger(value) ? "NUM_RANGE" : "NUM_FRACTION";
-  }
-  if (typeof value === "string" && codec === "money") return "MONEY_FORM";
-  if (typeof value === "string" && DATED.has(codec)) return "DATE_FORM";
-  if (codec === "date" && value instanceof Date) return "DATE_RANGE";
-  if (codec === "uuid" && typeof value === "string") return "UUID_FORM";
-  if (codec === "enum" && typeof value === "string") return "ENUM_LABEL";
-  if (codec === "jsonb") return "NOT_JSON";
-  return "TYPE_MISMATCH";
-}
-
-const NUMERIC: ReadonlySet<CodecName> = new Set(["integer", "number", "decimal", "money"]);
-const DATED: ReadonlySet<CodecName> = new Set([
-  "iso-timestamp",
-  "iso-seconds",
-  "sql-timestamp",
-  "iso-date",
-  "offset-timestamp",
-  "date-text",
-]);
 
 const KEY: Column = { name: "", codec: "text", path: [""], nullMeans: "absent" };
 

@@ -32,6 +32,8 @@ export interface CompiledTable {
   }[];
   /** How many of the first columns make the primary key. */
   readonly keyWidth: number;
+  /** What orders rows with the same first columns, and is not written: a number that the database counts. */
+  readonly counted?: string | undefined;
   /** How a child's rows are found: by this column, which holds a key of that table (an index in `tables`). */
   readonly anchor?: { readonly table: number; readonly column: string } | undefined;
 }
@@ -203,6 +205,7 @@ function compiledTable(layout: Layout, index: number): CompiledTable {
     name: table.name,
     columns: [...tenant, ...parents, ...place, ...values],
     keyWidth: tenant.length + parents.length + place.length,
+    ...(key.counted === undefined ? {} : { counted: key.counted }),
     anchor: { table: anchorOf(layout, index), column: key.parent[0] as string },
   };
 }

@@ -2,7 +2,14 @@
 import { ABSENT, type RowRest, Rows, Spelt } from "../collection/tagged-json.ts";
 import { isPlainObject, type ObjectValue, setOwn, type Value } from "../collection/value.ts";
 import type { ChildTableLayout } from "./layout.ts";
-import type { Child, Field, Group, Node, RowTree } from "./row-tree.ts";
+import {
+  type Child,
+  type Field,
+  type Group,
+  isCounted,
+  type Node,
+  type RowTree,
+} from "./row-tree.ts";
 
 export type Cells = readonly (string | null)[];
 
@@ -97,9 +104,14 @@ function decodeChildren(child: Child, kept: Found, pk: string, family: Family): 
     if (rests === undefined && table.emptyMeans === "absent") return MISSING;
     return table.holds === "list" ? [] : {};
   }
-  const byId = new Map((rests ?? []).map(([id, rest]) => [String(id), rest] as const));
-  const decoded = rows.map((row) => {
-    const id = rowId(table, row);
+  const byOrder = isCounted(table) && table.key.place === undefined;
+  // Of rows that only their order tells apart, nobody knows which have gone: what was beside their columns is theirs
+  // no more. What SQL has added comes behind.
+  const isKnown = !byOrder || rows.length >= (rests?.length ?? 0);
+  const known = isKnown ? (rests ?? []) : [];
+  const byId = new Map(known.map(([id, rest]) => [String(id), rest] as const));
+  const decoded = rows.map((row, at) => {
+    const id = byOrder && table.holds === "list" ? String(at) : rowId(table, row);
     const own = primaryKeyText(table, row);
     return {
       id,

@@ -1,7 +1,8 @@
 /** A record spread over rows: the way in. What no cell holds is returned as the rest. */
 import { ABSENT, type RowRest, Rows, Spelt } from "../collection/tagged-json.ts";
 import { isPlainObject, type ObjectValue, setOwn, type Value } from "../collection/value.ts";
-import { cellText, type KeySpace, offsetForm, refusal } from "./codec.ts";
+import { cellText, type KeySpace, offsetForm } from "./codec.ts";
+import { refusal } from "./codec-refusal.ts";
 import { childUuid } from "./derived-uuid.ts";
 import type { SqlValue } from "./layout.ts";
 import type { Child, Field, Group, Node, RowTree } from "./row-tree.ts";
@@ -133,7 +134,7 @@ function encodeNode(
 }
 
 function encodeField(to: Encoding, field: Field, held: Value, row: SqlValue[]): Kept {
-  const { column, codec, at, fillText } = field;
+  const { column, label, codec, at, fillText } = field;
   if (held === null) {
     if (fillText !== undefined) return spelt(fillText, null);
     return column.nullMeans === "null" ? PLACED : null;
@@ -149,10 +150,10 @@ function encodeField(to: Encoding, field: Field, held: Value, row: SqlValue[]): 
   if (stand !== undefined) {
     row[at] = stand.cell;
     if (field.marks) to.placed++;
-    if (codec.always !== true) to.told.spill(column.name, `RULE_${column.codec.toUpperCase()}`);
+    if (codec.always !== true) to.told.spill(label, `RULE_${column.codec.toUpperCase()}`);
     return spelt(stand.text, held);
   }
-  to.told.spill(column.name, refusal(column, held));
+  to.told.spill(label, refusal(column, held));
   return fillText === undefined ? held : spelt(fillText, held);
 }
 
@@ -189,12 +190,16 @@ function encodeChildren(
   to.placed++;
   const taken = new Set<string>();
   const entries: (readonly [string | number, RowRest])[] = [];
-  const isOwn = child.table.key.by === "own";
+  const { key } = child.table;
+  // Rows that nothing but their order tells apart: how many there were says whether some have gone since.
+  const byOrder = holds === "list" && key.place === undefined;
+  let isSaid = key.by === "own";
   for (const [place, value] of elements) {
     const { id, rest } = encodeChild(to, child, place, value, pk, taken);
-    if (isOwn || rest !== undefined) entries.push([id, rest]);
+    if (rest !== undefined) isSaid = true;
+    if (key.by === "own" || byOrder || rest !== undefined) entries.push([id, rest]);
   }
-  return entries.length === 0 ? PLACED : (new Rows(entries) as unknown as Value);
+  return isSaid && entries.length > 0 ? (new Rows(entries) as unknown as Value) : PLACED;
 }
 
 /** The rows that a value becomes, by place; `undefined` when it is no such thing, or has places no column holds. */

@@ -84,9 +84,10 @@ export class Constraints {
     const say = (choice: string, why: string): void =>
       this.#plan.choose(table, "reference", property.name, choice, why);
     this.#addIndex(table, [property], [column.name], `it refers to ${label}`);
-    const to = this.#target(found);
+    const misfit = this.#misfit(found, column);
+    const to = misfit === undefined ? this.#target(found) : undefined;
     if (to === undefined) {
-      say(`refers to ${label}`, evidence);
+      say(`refers to ${label}`, misfit === undefined ? evidence : `${evidence}; ${misfit}`);
       return;
     }
     const foreignKey: ForeignKey = {
@@ -104,6 +105,18 @@ export class Constraints {
       this.proposals.foreignKeys.push({ ...foreignKey, evidence: why });
       say(`proposed foreign key to ${to.table} (${to.columns.join(", ")})`, why);
     }
+  }
+
+  /** Why no foreign key can lead to a table that is settled: the database would refuse to make it. */
+  #misfit({ to }: Reference, column: Column): string | undefined {
+    const draft = this.#context.drafts.get(to.collection);
+    if (to.list !== undefined || draft?.decided === undefined) return undefined;
+    const { table, key, tenantColumn } = draft;
+    if (key.codec !== column.codec) {
+      return `no foreign key to ${table} (${key.name}), whose keys are held as ${key.codec}`;
+    }
+    if (tenantColumn === this.#plan.draft.tenantColumn) return undefined;
+    return `no foreign key to ${table}, where tenants are told apart in another way`;
   }
 
   /** The table and columns that a foreign key would name; `undefined` when there are none. */

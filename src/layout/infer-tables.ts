@@ -10,6 +10,7 @@ import type {
   Column,
   IndexLayout,
   KeyColumn,
+  Layout,
   TableLayout,
 } from "./layout.ts";
 import { sqlName } from "./names.ts";
@@ -28,6 +29,8 @@ export interface Draft {
   readonly key: KeyColumn;
   /** SQL names in use in the root table. */
   readonly names: Set<string>;
+  /** The layout that it has already: given, or bound. */
+  readonly decided: Layout | undefined;
 }
 
 export interface Context {

@@ -19,8 +19,10 @@ export { inferKey } from "./infer-key.ts";
 export interface InferOptions {
   /** Makes the tables multi-tenant: rows carry their tenant, which leads every key. */
   readonly tenantColumn?: boolean | undefined;
-  /** SQL names of tables in use already in this move; the chosen ones join them. */
+  /** SQL names of tables in use already in the schema; the chosen ones join them. */
   readonly taken?: Set<string> | undefined;
+  /** Layouts that were given or bound, by collection: they are not inferred, and what refers to them fits them. */
+  readonly decided?: Readonly<Record<string, Layout>> | undefined;
   /**
    * Which lists become tables: those of objects that are told apart or refer to something (auto), every list of
    * plain objects, or none.
@@ -43,8 +45,15 @@ export function inferLayouts(
   options: InferOptions = {},
 ): readonly InferredLayout[] {
   const taken = options.taken ?? new Set<string>();
+  const { decided = {} } = options;
+  for (const { tables } of Object.values(decided)) for (const { name } of tables) taken.add(name);
   // All collections are named first: a child table never takes a collection's name.
-  const drafts = profiles.map((profile) => draft(profile, taken, options.tenantColumn ?? false));
+  const drafts = profiles.map((profile) => {
+    const layout = Object.hasOwn(decided, profile.name) ? decided[profile.name] : undefined;
+    return layout === undefined
+      ? draft(profile, taken, options.tenantColumn ?? false)
+      : decidedDraft(profile, layout);
+  });
   const context: Context = {
     flatten: options.flatten ?? "auto",
     taken,
@@ -52,10 +61,18 @@ export function inferLayouts(
     references: findReferences(drafts.map(({ profile, inferred: key }) => ({ profile, key }))),
     lists: new Map(),
   };
-  const plans = drafts.map((one) => new TablesPlan(one, context));
+  // Of what is decided, only the references that lead nowhere are told: no table is made, none is named.
+  const apart: Context = { ...context, taken: new Set(), lists: new Map() };
+  const plans = drafts.map(
+    (one) => new TablesPlan(one, one.decided === undefined ? context : apart),
+  );
   return plans.map((plan) => {
     const { proposals, foreignKeys, dangling } = new Constraints(plan, context);
-    const { profile, inferred, key, table } = plan.draft;
+    const { profile, inferred, key, table, decided: layoutOf } = plan.draft;
+    if (layoutOf !== undefined) {
+      const none: Proposals = { notNull: [], foreignKeys: [], unique: [] };
+      return { layout: layoutOf, choices: [], proposals: none, dangling };
+    }
     const keyChoice: Choice = {
       collection: profile.name,
       table,
@@ -86,5 +103,15 @@ function draft(profile: CollectionProfile, taken: Set<string>, tenancy: boolean)
   const tenantColumn = tenancy ? sqlName("tenant_id", names) : undefined;
   const key = { ...inferred.column, name: sqlName(inferred.column.name, names) };
   const table = sqlName(profile.name, taken, "collection");
-  return { profile, inferred, table, tenantColumn, key, names };
+  return { profile, inferred, table, tenantColumn, key, names, decided: undefined };
+}
+
+/** What others need to know of a collection whose tables are settled. */
+function decidedDraft(profile: CollectionProfile, layout: Layout): Draft {
+  const [{ name, key, tenantColumn }] = layout.tables;
+  const path = layout.key.from === "property" ? layout.key.path.join(".") : "";
+  // References are held against the keys that the table has, not against those that it would have had.
+  const seen = profile.keys.find((one) => one.path.join(".") === path);
+  const inferred = { rule: layout.key, column: key, profile: seen };
+  return { profile, inferred, table: name, tenantColumn, key, names: new Set(), decided: layout };
 }

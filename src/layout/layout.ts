@@ -10,6 +10,8 @@
  * one for a nested object. Child rows carry no rest of their own: all of a record's rest lies with its root row.
  */
 
+import type { RedisLayout } from "./redis-layout.ts";
+
 /** How the values of a column are written and read: see codec.ts. */
 export type CodecName =
   | "text"
@@ -185,6 +187,11 @@ export interface ChildTableLayout extends AnyTable {
         readonly place?: string | undefined;
         /** Of `place`: bigint, or text for names, where nothing else is said. */
         readonly placeType?: SqlType | undefined;
+        /**
+         * In a table that is there already, the column that is the primary key in place of these: a number which the
+         * database counts. Without a `place`, it gives the elements' order. Nothing of ours can refer to such rows.
+         */
+        readonly counted?: string | undefined;
       }
     | {
         readonly by: "own";
@@ -206,6 +213,8 @@ export interface Layout {
   readonly tables: readonly [TableLayout, ...ChildTableLayout[]];
   /** Made behind the first load, beside those of child tables, which every child has to its parent. */
   readonly foreignKeys?: readonly ForeignKey[] | undefined;
+  /** In a Redis: the app's own keys, where records lie under its names rather than under ours. */
+  readonly redis?: RedisLayout | undefined;
 }
 
 /** A foreign key to another collection's root table. `columns` are without the tenant's. */

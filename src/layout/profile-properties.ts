@@ -22,6 +22,10 @@ const REFERENCE_VALUES = 500_000;
 const ID_SETS = 48;
 /** Longer text is no key of another record. */
 const REFERENCE_LENGTH = 256;
+/** Distinct texts kept of one property, how long they may be, and how many of one collection. */
+const TEXTS = 64;
+const TEXT_LENGTH = 63;
+const ALL_TEXTS = 8192;
 /** Up to so many elements of a list are compared one by one. */
 const FEW = 8;
 
@@ -55,11 +59,20 @@ export class Bounds {
   #names = NESTED_NAMES;
   #references = REFERENCES;
   #idSets = ID_SETS;
+  #texts = ALL_TEXTS;
   readonly #stems: ReadonlySet<string>;
 
   /** @param stems what the collections of the source are called (stemsOf). */
   constructor(stems: ReadonlySet<string>) {
     this.#stems = stems;
+  }
+
+  takeText(): boolean {
+    return this.#texts-- > 0;
+  }
+
+  giveTexts(count: number): void {
+    this.#texts += count;
   }
 
   takeName(): boolean {
@@ -98,6 +111,8 @@ export class PropertyProfile {
   lists: ListProfile | undefined;
   /** The distinct strings and numbers, where the name says that they may be keys of other records. */
   values: KeySet | undefined;
+  /** The distinct texts with their counts, while they are few and short: they may be labels. */
+  texts: Map<string, number> | undefined = new Map();
   readonly #counts: number[] = new Array(KINDS.length).fill(0);
   readonly #bounds: Bounds;
   readonly #level: number;
@@ -138,6 +153,7 @@ export class PropertyProfile {
 
   #observeText(text: string): void {
     if (text.length > this.longestText) this.longestText = text.length;
+    if (this.texts !== undefined) this.#keepText(text, this.texts);
     switch (textForm(text)) {
       case "uuid":
         this.uuids++;
@@ -157,6 +173,21 @@ export class PropertyProfile {
     if (this.values === undefined) return;
     if (text.length <= REFERENCE_LENGTH) this.values.add(encodeKey(text));
     else this.values = undefined;
+  }
+
+  #keepText(text: string, texts: Map<string, number>): void {
+    const known = texts.get(text);
+    if (known !== undefined) {
+      texts.set(text, known + 1);
+      return;
+    }
+    const fits = text.length <= TEXT_LENGTH && texts.size < TEXTS && this.#bounds.takeText();
+    if (fits) {
+      texts.set(text, 1);
+      return;
+    }
+    this.texts = undefined;
+    this.#bounds.giveTexts(texts.size);
   }
 
   #observeList(list: readonly Value[]): void {

@@ -8,6 +8,8 @@ import type { ChildTableLayout, Column, Layout, SqlType, SqlValue, TableLayout }
 /** A column, ready to run. */
 export interface Field {
   readonly column: Column;
+  /** What it is called in reports: in a child table, behind the path of its list (`images.url`). */
+  readonly label: string;
   readonly codec: Codec;
   /** Index of its cell in the row; its offset column's cell is the next one. */
   readonly at: number;
@@ -52,16 +54,17 @@ export interface RowTree extends Group {
 
 /** The tree of a layout's root table, children within. */
 export function rowTree(layout: Layout): RowTree {
-  return treeOf(layout, 0);
+  return treeOf(layout, 0, []);
 }
 
-function treeOf(layout: Layout, index: number): RowTree {
+/** @param inside the path of the table's rows in the record. */
+function treeOf(layout: Layout, index: number, inside: readonly string[]): RowTree {
   const table = layout.tables[index] as TableLayout | ChildTableLayout;
   if ("parent" in table) checkChild(layout, table);
   const lead = leadingCells(table);
   const blank: SqlValue[] = [];
   const fields = table.columns.map((column) => {
-    const field = fieldOf(column, lead + blank.length, index);
+    const field = fieldOf(column, lead + blank.length, index, inside);
     blank.push(column.fill ?? null);
     if (field.hasForm) blank.push(null);
     return field;
@@ -70,9 +73,15 @@ function treeOf(layout: Layout, index: number): RowTree {
   for (const field of fields) root.place(field.column.path, { field });
   for (const [at, child] of layout.tables.entries()) {
     if (!("parent" in child) || child.parent !== index) continue;
-    root.place(child.path, { child: { table: child, index: at, tree: treeOf(layout, at) } });
+    const tree = treeOf(layout, at, [...inside, ...child.path]);
+    root.place(child.path, { child: { table: child, index: at, tree } });
   }
   return { ...root.build(), lead, blank, fields };
+}
+
+/** Whether the database numbers a child table's rows. */
+export function isCounted({ key }: ChildTableLayout): boolean {
+  return key.by === "place" && key.counted !== undefined;
 }
 
 function checkChild(layout: Layout, { name, holds, key, parent }: ChildTableLayout): void {
@@ -80,6 +89,11 @@ function checkChild(layout: Layout, { name, holds, key, parent }: ChildTableLayo
     throw new TypeError(`Members of a map have names, and ${name} has no column for them.`);
   }
   const above = layout.tables[parent];
+  if (above !== undefined && "parent" in above && isCounted(above)) {
+    throw new TypeError(
+      `Nobody knows beforehand which rows of ${above.name} those of ${name} are for.`,
+    );
+  }
   if (key.by === "own" && above !== undefined && "parent" in above && above.key.by === "place") {
     throw new TypeError(`One column of ${name} cannot hold its parent's key, which has several.`);
   }
@@ -104,10 +118,17 @@ export function leadingCells(table: TableLayout | ChildTableLayout): number {
   return tenant + (table.key.by === "own" ? 2 : table.key.parent.length) + place;
 }
 
-function fieldOf(column: Column, at: number, table: number): Field {
+function fieldOf(column: Column, at: number, table: number, inside: readonly string[]): Field {
   const codec = CODECS[column.codec];
+  const labels = Object.values(column.labels ?? {});
+  if (new Set(labels).size < labels.length) {
+    throw new TypeError(
+      `Two texts have one label in ${column.name}: nobody could tell which it was.`,
+    );
+  }
   return {
     column,
+    label: [...inside, column.name].join("."),
     codec,
     at,
     table,

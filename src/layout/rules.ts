@@ -3,7 +3,7 @@
  * a numeric column of text such as `$4.99`; what is not written just so is kept, spelt as it was, in the rest.
  */
 import { OutgrowError } from "../errors.ts";
-import type { ChildTableLayout, Column, Layout, TableLayout } from "./layout.ts";
+import type { ChildTableLayout, Column, ForeignKey, Layout, TableLayout } from "./layout.ts";
 import { sqlName } from "./names.ts";
 
 /** `collection.path.to.property` -> the rule: `money`, `money($)`, `decimal(10,2)`, `date(M/D/YYYY)`, `text` … */
@@ -93,11 +93,31 @@ function withRule(
   if (below.length === 0) {
     throw new OutgrowError("RULE_INVALID", { detail: `${place} is a table of its own` });
   }
-  const tables = layout.tables.map((table, at) => {
-    if (at !== index) return table;
-    return { ...table, columns: columnsWith(table, below, ruling) };
-  });
-  return { ...layout, tables: tables as unknown as Layout["tables"] };
+  const owner = layout.tables[index] as TableLayout | ChildTableLayout;
+  if (owner.bound) {
+    const detail = `${place} lies in ${owner.name}, which is there already: bind says how (rules)`;
+    throw new OutgrowError("RULE_INVALID", { detail });
+  }
+  const columns = columnsWith(owner, below, ruling);
+  const tables = layout.tables.map((table, at) => (at === index ? { ...table, columns } : table));
+  const { foreignKeys, ...rest } = layout;
+  const kept = foreignKeys?.filter((key) => key.table !== owner.name || stays(key, owner, columns));
+  return {
+    ...rest,
+    tables: tables as unknown as Layout["tables"],
+    ...(kept === undefined || kept.length === 0 ? {} : { foreignKeys: kept }),
+  };
+}
+
+/** A column of another type than before is no foreign key any more: the database would refuse to make it one. */
+function stays(
+  { columns: names }: ForeignKey,
+  { columns: before }: TableLayout | ChildTableLayout,
+  after: readonly Column[],
+): boolean {
+  const codecOf = (columns: readonly Column[], name: string) =>
+    columns.find((column) => column.name === name)?.codec;
+  return names.every((name) => codecOf(before, name) === codecOf(after, name));
 }
 
 /** The deepest table that the path leads into, and what is left of the path there. */

@@ -13,10 +13,13 @@ import type { Address, Change } from "../collection/change.ts";
 import type { Exception, Templates } from "../collection/name-order.ts";
 import type { Revision } from "../collection/revision.ts";
 import type { Value } from "../collection/value.ts";
+import type { OutgrowError } from "../errors.ts";
 import type { Catalog } from "../layout/catalog.ts";
 import type { Layout } from "../layout/layout.ts";
+import type { Control } from "./control.ts";
 import type { CheckpointEntry, Lease, Ledger, QuarantineEntry, SpillCount } from "./ledger.ts";
 import type { Page, QueryPlan } from "./query.ts";
+import type { Side } from "./side.ts";
 
 /** What a backend does natively, in positive words. What it cannot do it refuses: UNSUPPORTED. */
 export interface Capabilities {
@@ -66,6 +69,19 @@ export interface Commit {
   readonly lease?: Lease | undefined;
   /** Do everything, find out what the store would say, and roll back: how bad records are isolated. */
   readonly probe?: boolean | undefined;
+  /** An app's write: the epoch of the stage it was routed by. FENCED when the store's fence stands above it. */
+  readonly epoch?: number | undefined;
+  /** Note the keys that this commit changed in the store's outbox, atomically with the records (side.ts). */
+  readonly capture?: boolean | undefined;
+  /** Store anything only while all of this holds: WRITE_CONFLICT otherwise, and nothing is stored. */
+  readonly expects?: readonly Expectation[] | undefined;
+}
+
+/** What the writer has read of a key. `revision` is `null` where it found no record. */
+export interface Expectation {
+  readonly collection: string;
+  readonly key: string;
+  readonly revision: Revision | null;
 }
 
 export interface LedgerWrite {
@@ -133,14 +149,24 @@ export interface Driver {
   rebuild(from: Address, options?: ScanOptions): AsyncIterable<readonly Rebuilt[]>;
   /**
    * @throws {OutgrowError} RECORD_REFUSED when the store refuses some record (nothing was committed);
-   * FENCED, OUTCOME_UNKNOWN, TARGET_FULL, TARGET_BUSY, TARGET_UNREACHABLE, LOST_ROW.
+   * WRITE_CONFLICT, FENCED, OUTCOME_UNKNOWN, TARGET_FULL, TARGET_BUSY, TARGET_UNREACHABLE, LOST_ROW.
    */
   commit(commit: Commit): Promise<CommitReport>;
+  /**
+   * Which records of a commit the store refuses, and why, each tried behind all others that it does not: of stores
+   * that can say so in one go. Nothing is stored. It may leave out what it cannot tell; by a commit's `probe` the
+   * others are found.
+   * @throws {OutgrowError} as `commit`, without RECORD_REFUSED.
+   */
+  refusals?(commit: Commit): Promise<ReadonlyMap<RecordWrite, OutgrowError>>;
   count(of: Address): Promise<number>;
   /** The next page of a checked query: the same in every driver. `runQuery` over a scan will do. */
   query(from: Address, plan: QueryPlan): Promise<Page<Stored>>;
-  /** Revisions for an app's own writes, each higher than all that this store has issued and than any copy's. */
-  issue(count: number): Promise<readonly Revision[]>;
+  /**
+   * Revisions of an epoch for an app's own writes, each higher than all that this store has issued in that epoch
+   * and than any copy's. `epoch` is 1 where there are no stages.
+   */
+  issue(count: number, epoch?: number): Promise<readonly Revision[]>;
 }
 
 /** A store that moves can be made in. */
@@ -155,4 +181,12 @@ export interface Target extends AsyncDisposable {
   catalog(schema: string): Promise<Catalog>;
   /** @throws {OutgrowError} MOVE_UNKNOWN */
   open(move: string): Promise<Driver>;
+  /** What a live move needs; `undefined` where a store of this kind cannot be the target of one. */
+  readonly live?: LiveTarget | undefined;
+}
+
+export interface LiveTarget {
+  readonly control: Control;
+  /** The target as a side of a move. @throws {OutgrowError} MOVE_UNKNOWN before the first copy. */
+  side(move: string): Promise<Side>;
 }

@@ -43,8 +43,13 @@ export interface NewMove {
 /** Per collection, since the move began its current run. read = applied + duplicate + stale + quarantined. */
 export interface CollectionCounts {
   readonly read: number;
+  /** Records that the store holds because of this run. */
   readonly applied: number;
+  /** Of those, the ones that an earlier run had brought just so. Left out where there are none, or none are counted. */
+  readonly unchanged?: number;
+  /** Came again within this run. */
   readonly duplicate: number;
+  /** Lost to something newer, such as an app's write. */
   readonly stale: number;
   readonly quarantined: number;
 }
@@ -126,7 +131,7 @@ export interface Settlement {
   readonly sequences: readonly string[];
 }
 
-/** The right to write a move. Its number grows with each holder: commits of an earlier one are FENCED. */
+/** The right to write a move. Its number grows with each holder: whatever an earlier one still does is FENCED. */
 export interface Lease {
   readonly move: string;
   readonly number: number;
@@ -143,14 +148,21 @@ export interface Ledger {
   /**
    * Starts the next copy of a move from new (or the same) files: run + 1, counts from zero, no checkpoints.
    * Collections that the move did not have get their tables; layouts of known ones stay.
+   * @param lease the mover's: a run that another has begun since is not ended by one that slept.
+   * @throws {OutgrowError} FENCED, TABLE_TAKEN
    */
   startRun(
     name: string,
     files: readonly SourceFile[],
     added: readonly MoveCollection[],
+    lease?: Lease,
   ): Promise<Move>;
-  /** Makes indexes and foreign keys, writes what waited for other records, raises sequences. Idempotent. */
-  settle(name: string): Promise<Settlement>;
+  /**
+   * Makes indexes and foreign keys, writes what waited for other records, raises sequences. Idempotent. Each step
+   * under the lease: a foreign key that comes late would refuse the records of a run that another has begun.
+   * @throws {OutgrowError} FENCED, MOVE_UNKNOWN
+   */
+  settle(name: string, lease: Lease): Promise<Settlement>;
   setPhase(name: string, phase: Move["phase"], lease?: Lease): Promise<void>;
   /** Gapless finished batches of the current run come first; all are returned, ordered by file and batch. */
   checkpoints(name: string): Promise<readonly CheckpointEntry[]>;
@@ -182,8 +194,13 @@ export interface Ledger {
     },
   ): Promise<void>;
   spills(name: string): Promise<readonly SpillCount[]>;
-  /** Deletes records whose revision is of an earlier run and no app's: what a newer dump lacks. Returns how many. */
-  prune(name: string): Promise<number>;
+  /**
+   * Deletes records whose revision is of an earlier run and no app's: what a newer dump lacks. Returns how many.
+   * "Earlier" is earlier than the run of the lease's holder, and that is looked at together with the lease, under
+   * the same lock: a mover that slept would delete what another's run is about to bring again.
+   * @throws {OutgrowError} FENCED, MOVE_UNKNOWN
+   */
+  prune(name: string, lease: Lease): Promise<number>;
   /** Drops the move's tables (only those it made) and its rows of the ledger; the schema too when it was the last. */
   drop(name: string): Promise<{ readonly tables: readonly string[] }>;
 }

@@ -1,10 +1,10 @@
 /** The typed face: what application code holds. Written once, over any driver. */
-import { canonicalText, digestText } from "../collection/canonical.ts";
 import type { CollectionType } from "../collection/define.ts";
 import { encodeKey, type Key } from "../collection/key.ts";
-import type { Value } from "../collection/value.ts";
 import type { CommitReport, Driver, RecordWrite, Stored, Target } from "./driver.ts";
 import { planQuery, type Query, type QueryResult } from "./query.ts";
+import { inTransaction, type Transaction } from "./transaction.ts";
+import { deletion, present } from "./writes.ts";
 
 /** A collection of one tenant. Records go through its schema on their way in. */
 export interface Collection<In, Out> {
@@ -31,10 +31,16 @@ export interface Collection<In, Out> {
   }): AsyncIterable<readonly Out[]>;
 }
 
-/** The collections of a move, opened for one tenant. */
+/** The collections of a store, for one tenant. */
 export interface Store {
   readonly tenant: string;
   collection<In, Out>(type: CollectionType<In, Out>): Collection<In, Out>;
+  /**
+   * Reads and writes as one: what `work` wrote is stored only if nothing that it read has changed meanwhile, and all
+   * of it together. Otherwise `work` runs again, so it must do nothing else that cannot be done twice.
+   * @throws {OutgrowError} WRITE_CONFLICT when that went on for too long; what `work` throws: nothing is stored then.
+   */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
 }
 
 /**
@@ -46,9 +52,16 @@ export async function openStore(
   target: Target,
   options: { readonly move: string; readonly tenant?: string },
 ): Promise<Store> {
-  const driver = await target.open(options.move);
-  const tenant = options.tenant ?? "default";
-  return { tenant, collection: (type) => face(driver, tenant, type) };
+  return storeOver(await target.open(options.move), options.tenant);
+}
+
+/** The typed face of any driver. */
+export function storeOver(driver: Driver, tenant = "default"): Store {
+  return {
+    tenant,
+    collection: (type) => face(driver, tenant, type),
+    transaction: (work) => inTransaction(driver, tenant, work),
+  };
 }
 
 function face<In, Out>(
@@ -57,24 +70,17 @@ function face<In, Out>(
   type: CollectionType<In, Out>,
 ): Collection<In, Out> {
   const at = { tenant, collection: type.name };
-  const present = (stored: Stored | undefined): Out | undefined =>
+  const valueIn = (stored: Stored | undefined): Out | undefined =>
     stored?.state === "present" ? (stored.value as Out) : undefined;
   const write = async (
     records: readonly Omit<RecordWrite, "revision">[],
   ): Promise<CommitReport> => {
     const revisions = await driver.issue(records.length);
-    return driver.commit({
-      tenant,
-      writes: [
-        {
-          collection: type.name,
-          records: records.map((record, index) => ({
-            ...record,
-            revision: revisions[index] as RecordWrite["revision"],
-          })),
-        },
-      ],
-    });
+    const issued = records.map((record, index) => ({
+      ...record,
+      revision: revisions[index] as RecordWrite["revision"],
+    }));
+    return driver.commit({ tenant, writes: [{ collection: type.name, records: issued }] });
   };
   const self: Collection<In, Out> = {
     async get(key) {
@@ -82,7 +88,7 @@ function face<In, Out>(
     },
     async getMany(keys) {
       const found = await driver.read(at, keys.map(encodeKey));
-      return found.map(present);
+      return found.map(valueIn);
     },
     async put(record) {
       return (await self.putMany([record]))[0] as Out;
@@ -91,36 +97,20 @@ function face<In, Out>(
       const parsed = await Promise.all(records.map((record) => type.parse(record)));
       // Of several records with one key the last is meant.
       const byKey = new Map(parsed.map((record) => [type.keyOf(record), record]));
-      await write(
-        [...byKey].map(([key, record]) => ({
-          key,
-          state: "present",
-          value: record as Value,
-          digest: digestText(canonicalText(record as Value)),
-          position: undefined,
-          exception: undefined,
-        })),
-      );
+      await write([...byKey].map(([key, record]) => present(key, record)));
       return parsed;
     },
-    async patch(key, change) {
-      const found = await self.get(key);
-      if (found === undefined) return undefined;
-      return self.put({ ...found, ...change } as unknown as In);
-    },
+    patch: (key, change) =>
+      inTransaction(driver, tenant, async (transaction) => {
+        const records = transaction.collection(type);
+        const found = await records.get(key);
+        if (found === undefined) return undefined;
+        return records.put({ ...found, ...change } as unknown as In);
+      }),
     async delete(key) {
       const [found] = await driver.read(at, [encodeKey(key)]);
       if (found?.state !== "present") return false;
-      await write([
-        {
-          key: encodeKey(key),
-          state: "deleted",
-          value: undefined,
-          digest: new Uint8Array(),
-          position: undefined,
-          exception: undefined,
-        },
-      ]);
+      await write([deletion(encodeKey(key))]);
       return true;
     },
     count: () => driver.count(at),

@@ -1,11 +1,14 @@
 /** The driver suite: the contract of `store/driver.ts` and `store/ledger.ts`, as cases that any store can be put to. */
 import { Bench, type BenchCase, type SuiteOptions } from "./bench.ts";
+import { APP_CASES } from "./cases/app.ts";
+import { BESIDE_CASES } from "./cases/beside.ts";
 import { COMMIT_CASES } from "./cases/commit.ts";
 import { DRIVER_CASES } from "./cases/driver.ts";
 import { LEASE_CASES } from "./cases/lease.ts";
 import { LEDGER_CASES } from "./cases/ledger.ts";
 import { ORDER_CASES } from "./cases/order.ts";
 import { QUERY_CASES } from "./cases/query.ts";
+import { QUERY_MEANING_CASES } from "./cases/query-meaning.ts";
 import { SCAN_CASES } from "./cases/scan.ts";
 import { VALUE_CASES } from "./cases/values.ts";
 import { type PlainCase, type Suite, withGaps } from "./suite.ts";
@@ -24,8 +27,11 @@ const CASES: readonly BenchCase[] = [
   ...SCAN_CASES,
   ...VALUE_CASES,
   ...DRIVER_CASES,
+  ...APP_CASES,
   ...QUERY_CASES,
+  ...QUERY_MEANING_CASES,
   ...LEDGER_CASES,
+  ...BESIDE_CASES,
   ...LEASE_CASES,
 ];
 

@@ -8,7 +8,7 @@
  * @example
  * import { afterAll, describe, it } from "vitest";
  * import { driverSuite, register, tenancySuite } from "outgrow/testing";
- * import { openMyStore } from "../src/my-store.js";
+ * import { openMyStore } from "my-store";
  *
  * // Every call opens the same store, which outlives the handle. Use one that may be filled and emptied.
  * const open = async () => {

@@ -14,31 +14,27 @@ const LONGEST_DELAY_MS = 2000;
 const NOTHING: CommitReport = { applied: 0, duplicate: 0, stale: 0, conflicts: [], spills: [] };
 
 /**
- * Commits, again where that may help: full-jitter backoff, at most eight attempts.
+ * Does something, and again where that may help: full-jitter backoff, at most eight attempts.
  *
- * @returns `undefined` when the batch turned out to be in the target already: an earlier attempt's commit had
- * arrived although its reply was lost.
+ * @returns `undefined` when `isDone` found between two attempts that the one before had done it.
  */
-async function commitWithRetry(
-  driver: Driver,
-  ledger: Ledger,
-  move: string,
-  commit: Commit,
-): Promise<CommitReport | undefined> {
-  const checkpoint = commit.ledger?.checkpoint;
-  for (let attempt = 1; ; attempt++) {
+async function withRetry<T>(
+  attempt: () => Promise<T>,
+  isDone: () => Promise<boolean>,
+): Promise<T | undefined> {
+  for (let attempts = 1; ; attempts++) {
     try {
-      return await driver.commit(commit);
+      return await attempt();
     } catch (error) {
-      if (!OutgrowError.is(error) || !error.retry || attempt >= ATTEMPTS) throw error;
+      if (!OutgrowError.is(error) || !error.retry || attempts >= ATTEMPTS) throw error;
       if (
         !["TARGET_BUSY", "TARGET_UNREACHABLE", "OUTCOME_UNKNOWN", "TIMEOUT"].includes(error.code)
       ) {
         throw error;
       }
-      const longest = Math.min(FIRST_DELAY_MS * 2 ** attempt, LONGEST_DELAY_MS);
+      const longest = Math.min(FIRST_DELAY_MS * 2 ** attempts, LONGEST_DELAY_MS);
       await sleep(Math.random() * longest);
-      if (checkpoint !== undefined && (await isDone(ledger, move, checkpoint))) return undefined;
+      if (await isDone()) return undefined;
     }
   }
 }
@@ -58,9 +54,11 @@ async function isDone(ledger: Ledger, move: string, wanted: CheckpointEntry): Pr
   }
 }
 
+const never = async (): Promise<boolean> => false;
+
 /**
- * Commits a batch of one collection. When the database refuses it, the refused records are found by halving
- * (each half is tried and rolled back) and quarantined with the rest of the batch's commit.
+ * Commits a batch of one collection. When the database refuses it, the refused records are found and quarantined
+ * with the rest of the batch's commit.
  */
 export async function commitBatch(
   driver: Driver,
@@ -68,61 +66,78 @@ export async function commitBatch(
   move: string,
   commit: Commit,
 ): Promise<CommitReport> {
+  const checkpoint = commit.ledger?.checkpoint;
+  const isThere = checkpoint === undefined ? never : () => isDone(ledger, move, checkpoint);
+  const put = async (one: Commit): Promise<CommitReport> =>
+    (await withRetry(() => driver.commit(one), isThere)) ?? NOTHING;
   try {
-    return (await commitWithRetry(driver, ledger, move, commit)) ?? NOTHING;
+    return await put(commit);
   } catch (error) {
-    if (!OutgrowError.is(error, "RECORD_REFUSED")) throw error;
-    const [write] = commit.writes;
-    if (write === undefined || commit.writes.length > 1) throw error;
-    const refused = new Map<RecordWrite, OutgrowError>();
-    await isolate(driver, commit, write.records, refused);
-    // Refused together and fine apart: nothing to isolate, so the refusal stands.
-    if (refused.size === 0) throw error;
-    const quarantine = [...refused].map(([record, why]) =>
-      refusedEntry(write.collection, record, why),
-    );
-    const rest: Commit = {
-      ...commit,
-      writes: [
-        {
-          collection: write.collection,
-          records: write.records.filter((record) => !refused.has(record)),
-        },
-      ],
-      ledger: {
-        ...commit.ledger,
-        quarantine: [...(commit.ledger?.quarantine ?? []), ...quarantine],
-      },
-    };
-    return (await commitWithRetry(driver, ledger, move, rest)) ?? NOTHING;
+    if (!OutgrowError.is(error, "RECORD_REFUSED") || commit.writes.length !== 1) throw error;
   }
+  const refused = new Map(await withRetry(async () => driver.refusals?.(commit), never));
+  if (refused.size > 0) {
+    try {
+      return await put(without(commit, refused));
+    } catch (error) {
+      if (!OutgrowError.is(error, "RECORD_REFUSED")) throw error;
+    }
+  }
+  await isolate(driver, commit, [], recordsOf(without(commit, refused)), refused);
+  return put(without(commit, refused));
 }
 
+const recordsOf = (commit: Commit): readonly RecordWrite[] => commit.writes[0]?.records ?? [];
+
+function withRecords(commit: Commit, records: readonly RecordWrite[]): Commit {
+  return { ...commit, writes: commit.writes.map((write) => ({ ...write, records })) };
+}
+
+/** The commit without these records, which it quarantines. */
+function without(commit: Commit, refused: ReadonlyMap<RecordWrite, OutgrowError>): Commit {
+  const collection = commit.writes[0]?.collection ?? "";
+  const rest = recordsOf(commit).filter((record) => !refused.has(record));
+  const entries = [...refused].map(([record, why]) => refusedEntry(collection, record, why));
+  return {
+    ...withRecords(commit, rest),
+    ledger: {
+      ...commit.ledger,
+      quarantine: [...(commit.ledger?.quarantine ?? []), ...entries],
+    },
+  };
+}
+
+/**
+ * Finds what is refused by halving. Each part is tried together with all before it that is fine, and rolled back:
+ * of two records that a unique index refuses only together, the later one is set aside.
+ *
+ * @param before was accepted.
+ * @returns those of `records` that are accepted behind it.
+ */
 async function isolate(
   driver: Driver,
   commit: Commit,
+  before: readonly RecordWrite[],
   records: readonly RecordWrite[],
   refused: Map<RecordWrite, OutgrowError>,
-): Promise<void> {
-  if (records.length === 0) return;
-  const [write] = commit.writes;
+): Promise<readonly RecordWrite[]> {
+  const [first] = records;
+  if (first === undefined) return records;
+  const probe = withRecords(commit, [...before, ...records]);
   try {
-    await driver.commit({
-      ...commit,
-      writes: [{ collection: write?.collection as string, records }],
-      ledger: undefined,
-      probe: true,
-    });
+    await withRetry(() => driver.commit({ ...probe, ledger: undefined, probe: true }), never);
+    return records;
   } catch (error) {
     if (!OutgrowError.is(error, "RECORD_REFUSED")) throw error;
     if (records.length === 1) {
-      refused.set(records[0] as RecordWrite, error);
-      return;
+      refused.set(first, error);
+      return [];
     }
-    const middle = records.length >> 1;
-    await isolate(driver, commit, records.slice(0, middle), refused);
-    await isolate(driver, commit, records.slice(middle), refused);
   }
+  const middle = records.length >> 1;
+  const fine = await isolate(driver, commit, before, records.slice(0, middle), refused);
+  const behind = [...before, ...fine];
+  return [...fine, ...(await isolate(driver, commit, behind, records.slice(middle), refused))];
 }
 
 function refusedEntry(collection: string, record: RecordWrite, why: OutgrowError): QuarantineEntry {

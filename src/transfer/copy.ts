@@ -27,6 +27,7 @@ import { commitBatch } from "./commit-batch.ts";
 import { checkDisk } from "./disk.ts";
 import type { Inspection, InspectOptions } from "./inspect.ts";
 import { decideLayouts, type LayoutOptions } from "./layouts.ts";
+import { filesInOrder } from "./order.ts";
 import { prepare } from "./prepare.ts";
 import { Meter } from "./progress.ts";
 import { type FileBatch, openSurveyed, type Source, samePrint } from "./source.ts";
@@ -76,13 +77,16 @@ export async function copy(
   const exists = (await target.ledger.find(name)) !== undefined;
   let lease = exists ? await hold(target, name) : undefined;
   try {
-    const begun = await begin(name, source, target, options);
+    const begun = await begin(name, source, target, options, lease?.lease);
     lease ??= await hold(target, name);
     await copyFiles(begun.move, source, target, lease.lease, options);
-    const pruned = options.prune ? await target.ledger.prune(name) : 0;
     const move = (await target.ledger.find(name)) as Move;
+    // The counts of another mover's run say nothing of this one.
+    if (move.run !== begun.move.run) throw new OutgrowError("FENCED", { detail: name });
+    // Before anything is deleted because this run did not bring it.
     checkConservation(move, source, options);
-    const settlement = await target.ledger.settle(name);
+    const pruned = options.prune ? await target.ledger.prune(name, lease.lease) : 0;
+    const settlement = await target.ledger.settle(name, lease.lease);
     await target.ledger.setPhase(name, "copied", lease.lease);
     return {
       move: name,
@@ -125,6 +129,7 @@ async function begin(
   source: Source,
   target: Target,
   options: CopyOptions,
+  lease: Lease | undefined,
 ): Promise<{ readonly move: Move; readonly resumed: boolean }> {
   const { ledger } = target;
   const move = await ledger.find(name);
@@ -159,7 +164,7 @@ async function begin(
     };
   }
   const added = collections.filter((collection) => !known.has(collection.name));
-  return { move: await ledger.startRun(name, files, added), resumed: false };
+  return { move: await ledger.startRun(name, files, added, lease), resumed: false };
 }
 
 function sameFiles(move: Move, source: Source): boolean {
@@ -186,6 +191,7 @@ async function layouts(
   }
   const decided = await decideLayouts(source, target, {
     ...options,
+    layouts: { ...options.layouts, ...Object.fromEntries(known) },
     schema: options.schema ?? move?.schema,
     tenantColumn: options.tenantColumn ?? options.tenant !== undefined,
   });
@@ -218,12 +224,11 @@ async function copyFiles(
     [...compiled.keys()].map((name) => [name, new NameTemplates(move.templates[name])]),
   );
   const meter = new Meter("copy", source.bytes, options.onProgress);
-  for (const [file, opened] of source.files.entries()) {
+  for (const { file, opened, before } of filesInOrder(source, driver.layouts)) {
     const finished = done.filter((checkpoint) => checkpoint.file === file);
     if (finished.some(({ last }) => last)) continue;
     const from = gapless(finished);
     let next = (from?.batch ?? -1) + 1;
-    const before = source.bytesBefore(file);
     const batches = lookBehind(ahead(source.read(file, from?.resume)));
     for await (const { batch, last } of batches) {
       throwIfInterrupted(options.signal);

@@ -4,15 +4,17 @@
  */
 
 import { throwIfInterrupted } from "../errors.ts";
+import { heldBy } from "../layout/bind-held.ts";
 import {
   type Choice,
   type Dangling,
+  type InferOptions,
   type InferredLayout,
   inferKey,
   inferLayouts,
   type Proposals,
 } from "../layout/infer.ts";
-import type { Column, KeyRule, Layout } from "../layout/layout.ts";
+import type { CodecName, Column, KeyRule, Layout } from "../layout/layout.ts";
 import { NOTICES, type NoticeCode } from "../layout/notices.ts";
 import { CollectionProfile, type PropertyProfile } from "../layout/profile.ts";
 import { estimateBytes } from "./disk.ts";
@@ -91,10 +93,16 @@ interface Observed {
   readonly unreadable: Map<string, number>;
 }
 
+/** Layouts that are settled before the others are inferred, and the names of tables that are taken. */
+export type Decide = (
+  profiles: readonly CollectionProfile[],
+) => Promise<Pick<InferOptions, "decided" | "taken">>;
+
 /** The pass over an open source: what a person is told, and all that was seen, for binding to tables. */
 export async function inspectSource(
   source: Source,
   options: InspectOptions,
+  decide: Decide = async () => ({}),
 ): Promise<{
   readonly inspection: Inspection;
   readonly profiles: readonly CollectionProfile[];
@@ -103,7 +111,8 @@ export async function inspectSource(
   const profiles = source.collections.map(
     ({ collection }) => (observed.get(collection) as Observed).profile,
   );
-  const inferred = inferLayouts(profiles, options);
+  const { tenantColumn, flatten } = options;
+  const inferred = inferLayouts(profiles, { tenantColumn, flatten, ...(await decide(profiles)) });
   const collections: InspectedCollection[] = [];
   const findings: Finding[] = [];
   for (const [index, part] of source.collections.entries()) {
@@ -225,11 +234,31 @@ function findingsOf(
   }
   for (const [property, codes] of profile.notices) {
     for (const [code, count] of codes) {
+      if (code === "DATE_TEXT" && isHeldAsTime(profile.properties.get(property), layout)) continue;
       add(code, property === "" ? undefined : property, count, NOTICES[code as NoticeCode]);
     }
   }
   keyFindings(profile, layout, add);
   return findings;
+}
+
+const TIMES: ReadonlySet<CodecName> = new Set([
+  "iso-timestamp",
+  "iso-seconds",
+  "sql-timestamp",
+  "iso-date",
+  "offset-timestamp",
+  "date-text",
+]);
+
+/** Whether a column holds all of a property's times as times: there is nothing to decide about their form. */
+function isHeldAsTime(property: PropertyProfile | undefined, layout: Layout): boolean {
+  const column = layout.tables[0].columns.find(
+    ({ path }) => path.length === 1 && path[0] === property?.name,
+  );
+  if (property === undefined || column === undefined || !TIMES.has(column.codec)) return false;
+  const { values, held } = heldBy(column, property);
+  return held >= values;
 }
 
 function danglingFindings(profile: CollectionProfile, dangling: readonly Dangling[]): Finding[] {

@@ -8,6 +8,7 @@ import type { BindChoice, BindOptions, BindProblem } from "../layout/bind-types.
 import type { Catalog } from "../layout/catalog.ts";
 import type { KeyColumn, Layout } from "../layout/layout.ts";
 import type { CollectionProfile } from "../layout/profile.ts";
+import type { RedisLayout } from "../layout/redis-layout.ts";
 import { applyRules, type Rules } from "../layout/rules.ts";
 import type { Target } from "../store/driver.ts";
 import { type Inspection, type InspectOptions, inspectSource } from "./inspect.ts";
@@ -25,6 +26,8 @@ export interface LayoutOptions {
    * collection for which there is a table of its name.
    */
   readonly bind?: "auto" | Readonly<Record<string, BindOptions>> | undefined;
+  /** In a Redis: the keys under which the app expects a collection's records. */
+  readonly redis?: Readonly<Record<string, RedisLayout>> | undefined;
 }
 
 export interface CollectionProblem extends BindProblem {
@@ -38,6 +41,8 @@ export interface DecidedLayouts {
   /** What stands in the way of binding, and what there is to know. */
   readonly problems: readonly CollectionProblem[];
   readonly bound: readonly (BindChoice & { readonly collection: string })[];
+  /** The tables that were there, when somebody asked for them. */
+  readonly catalog: Catalog | undefined;
 }
 
 /** @param target asked for its tables, when collections are to be bound. @throws {OutgrowError} RULE_INVALID */
@@ -46,23 +51,29 @@ export async function decideLayouts(
   target: Pick<Target, "catalog"> | undefined,
   options: InspectOptions & LayoutOptions,
 ): Promise<DecidedLayouts> {
-  const { inspection, profiles } = await inspectSource(source, options);
   const given = options.layouts ?? {};
-  const free = profiles.filter(({ name }) => given[name] === undefined);
   const catalog =
     options.bind === undefined ? undefined : await target?.catalog(options.schema ?? "public");
-  const bound =
-    catalog === undefined
-      ? NOTHING_BOUND
-      : bindCollections(free, catalog, bindings(free, catalog, options.bind));
-  const layouts = inspection.collections.map(
-    ({ name, layout }) => given[name] ?? bound.layouts.get(name) ?? layout,
-  );
+  let bound = NOTHING_BOUND;
+  const { inspection } = await inspectSource(source, options, async (profiles) => {
+    if (catalog !== undefined) {
+      const free = profiles.filter(({ name }) => given[name] === undefined);
+      bound = bindCollections(free, catalog, bindings(free, catalog, options.bind), given);
+    }
+    // What is inferred goes beside what is there: nobody's table is taken for ours.
+    const taken = new Set(catalog?.tables.map(({ name }) => name));
+    return { decided: { ...Object.fromEntries(bound.layouts), ...given }, taken };
+  });
+  const layouts = inspection.collections.map(({ name, layout }): Layout => {
+    const redis = options.redis?.[name];
+    return redis === undefined ? layout : { ...layout, redis };
+  });
   return {
     inspection,
     layouts: options.rules === undefined ? layouts : applyRules(layouts, options.rules),
     problems: bound.problems,
     bound: bound.choices,
+    catalog,
   };
 }
 
@@ -86,11 +97,16 @@ function bindings(
   );
 }
 
-/** All collections of a move are bound together: foreign keys lead from one's table to another's. */
+/**
+ * All collections of a move are bound together: foreign keys lead from one's table to another's.
+ *
+ * @param given layouts of collections that are in tables already.
+ */
 export function bindCollections(
   profiles: readonly CollectionProfile[],
   catalog: Catalog,
   bind: ReadonlyMap<string, BindOptions>,
+  given: Readonly<Record<string, Layout>> = {},
 ): BoundCollections {
   const names = catalog.tables.map(({ name }) => name);
   const collections: Record<string, string> = {};
@@ -99,11 +115,14 @@ export function bindCollections(
     // A table of several collections: foreign keys lead to the first.
     if (found.length === 1) collections[found[0] as string] ??= collection;
   }
+  for (const { tables, collection } of Object.values(given)) {
+    collections[tables[0].name] ??= collection;
+  }
   const wanted = profiles.filter(({ name }) => bind.has(name));
   const once = wanted.map((profile) => bindOne(profile, catalog, bind, collections, {}));
   // A reference is written as the key that it leads to: which that is, the first round has found out.
   const keys: Record<string, KeyColumn["codec"]> = {};
-  for (const { layout } of once) {
+  for (const layout of [...once.map((one) => one.layout), ...Object.values(given)]) {
     if (layout !== undefined) keys[layout.collection] = layout.tables[0].key.codec;
   }
   const layouts = new Map<string, Layout>();

@@ -48,7 +48,17 @@ export async function replay(
   const lease = await target.ledger.acquire(moveName);
   try {
     const results: Replayed[] = [];
-    for (const entry of wanted) results.push(await replayOne(target, move, entry));
+    for (const entry of wanted) {
+      try {
+        results.push(await replayOne(target, move, entry));
+      } catch (error) {
+        // One that the database still refuses stays where it is, and the others go on.
+        if (!OutgrowError.is(error, "RECORD_REFUSED")) throw error;
+        const { id, collection, key } = entry;
+        const shown = key === undefined ? undefined : displayKey(key);
+        results.push({ id, collection, key: shown, outcome: error.code });
+      }
+    }
     return results;
   } finally {
     await target.ledger.release(lease);

@@ -42,6 +42,8 @@ export const CAMPAIGN_BUILDER: Readonly<Record<string, BindOptions>> = {
       status: { codec: "enum", labels: { Draft: "draft" } },
       // As American browsers wrote it. 18.6.2025 and 18/06/2025 are NULL: nobody says whose day 11/06/2025 is.
       created_at: { codec: "date-text", pattern: "M/D/YYYY", coerce: true },
+      // Texts were cut in the middle of an emoji: the column has the mark for what is no character there.
+      legacy_data: { coerce: true },
     },
     fills: { name: UNNAMED },
     constants: { source: "legacy" },

@@ -13,7 +13,7 @@ import { exportMove } from "../../src/transfer/export.ts";
 import { verify } from "../../src/transfer/verify.ts";
 import { type Workplace, workplace } from "../support/moving.ts";
 import { sql } from "../support/sql.ts";
-import { BEFORE_JSON, PICTURE_AI } from "./layouts-picture-ai.ts";
+import { PICTURE_AI } from "./layouts-picture-ai.ts";
 import { pictureAi } from "./picture-ai.ts";
 import type { Row } from "./random.ts";
 import { contentsOf, countBy, SCHEMA } from "./seen-by-sql.ts";
@@ -35,6 +35,9 @@ const SAID = `
 const canonical = (value: unknown): string => canonicalText(value as Value);
 const isWhole = (value: unknown): value is number => Number.isInteger(value);
 const isIso = (value: unknown): value is string => typeof value === "string" && value.endsWith("Z");
+/** Milliseconds of a time in either spelling: SQLite's is UTC too. */
+const timeOf = (value: unknown): number =>
+  Date.parse(isIso(value) ? value : `${String(value).replace(" ", "T")}Z`);
 /** What a text column holds. */
 const isClean = (value: unknown): value is string =>
   typeof value === "string" && value.isWellFormed() && !value.includes("\u0000");
@@ -133,7 +136,7 @@ describe("PictureAi's JSON file in the tables of its seed", () => {
       [
         "transactions",
         "created_at",
-        "DATE_FORM",
+        "RULE_ISO-TIMESTAMP",
         count(transactions, (row) => isSql(row["created_at"])),
       ],
       [
@@ -154,8 +157,18 @@ describe("PictureAi's JSON file in the tables of its seed", () => {
         "TYPE_MISMATCH",
         count(transactions, (row) => !isWhole(row["user_id"])),
       ],
-      ["users", "created_at", "DATE_FORM", count(users, (row) => isSql(row["created_at"]))],
-      ["users", "last_login", "DATE_FORM", count(users, (row) => isSql(row["last_login"]))],
+      [
+        "users",
+        "created_at",
+        "RULE_ISO-TIMESTAMP",
+        count(users, (row) => isSql(row["created_at"])),
+      ],
+      [
+        "users",
+        "last_login",
+        "RULE_ISO-TIMESTAMP",
+        count(users, (row) => isSql(row["last_login"])),
+      ],
     ]);
   });
 
@@ -243,21 +256,19 @@ describe("PictureAi's JSON file in the tables of its seed", () => {
       ["users", users],
       ["transactions", transactions],
     ] as const) {
-      const times = rows
-        .map((row) => row["created_at"])
-        .filter(isIso)
-        .sort();
+      const times = rows.map((row) => timeOf(row["created_at"]));
+      const sum = times.reduce((total, time) => total + BigInt(time), 0n);
       expect(
         await ask(
-          `select min(created_at) as first, max(created_at) as last, count(*)::int from ${table} where created_at > $1`,
-          [BEFORE_JSON],
+          `select min(created_at) as first, max(created_at) as last,
+             sum(extract(epoch from created_at) * 1000)::bigint::text as sum from ${table}`,
         ),
         table,
       ).toEqual([
         {
-          first: new Date(times[0] as string),
-          last: new Date(times.at(-1) as string),
-          count: times.length,
+          first: new Date(Math.min(...times)),
+          last: new Date(Math.max(...times)),
+          sum: String(sum),
         },
       ]);
     }
@@ -270,7 +281,7 @@ describe("PictureAi's JSON file in the tables of its seed", () => {
       {
         credits: users.reduce((sum, row) => sum + (row["credits"] as number), 0),
         generated: users.reduce((sum, row) => sum + (row["total_generated"] as number), 0),
-        seen: users.filter((row) => isIso(row["last_login"])).length,
+        seen: users.filter((row) => typeof row["last_login"] === "string").length,
         google: users.filter((row) => row["password_hash"] === "google_oauth").length,
       },
     ]);

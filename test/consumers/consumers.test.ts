@@ -6,10 +6,11 @@
  * Each is a project of its own with a lockfile, which is installed from the registry into a temporary folder. Without
  * a registry (or npm's cache) these tests fail, since there is nothing else that they could prove.
  */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Client } from "pg";
 import { afterAll, describe, expect, it } from "vitest";
+import { writePlan } from "../../src/cli/plan.ts";
 import type { BindOptions } from "../../src/layout/bind-types.ts";
 import {
   drizzleSchema,
@@ -213,8 +214,9 @@ async function takeOverWithPrisma(version: 6 | 7): Promise<void> {
 
   const project = await install(`prisma${version}`);
   const app = join(project, "moved");
-  write(join(app, "prisma/schema.prisma"), files.prisma);
-  write(join(app, "prisma.config.ts"), files.prismaConfig);
+  // As `plan --out` does: Prisma finds the schema by the configuration beside it.
+  await writePlan({ files }, app, false);
+  rmSync(join(app, "schema.ts"));
   copyFileSync(join(here, "prisma-moved.mjs"), join(app, "app.mjs"));
   const env = { ...prismaEnv(place.url), SOURCE: source };
   await tool(app, [join("..", PRISMA), "generate"], env);

@@ -44,7 +44,10 @@ describe.each(backends)("$name", (backend) => {
       b: { title: "changed" },
       c: { title: "new" },
     });
-    expect(await counts()).toEqual({ read: 9, applied: 5, duplicate: 2, stale: 2, quarantined: 0 });
+    expect(await counts()).toEqual({
+      ...{ read: 9, applied: 5, duplicate: 2, stale: 2, quarantined: 0 },
+      unchanged: 1,
+    });
   });
 
   test("law T1: a commit whose counts do not add up commits nothing", async () => {

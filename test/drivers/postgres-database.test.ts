@@ -199,6 +199,43 @@ describe("transactions", () => {
     expect((await hasty.query("select 1")).rows).toEqual([["1"]]);
   });
 
+  test.each([
+    ["0", "1min", "0"],
+    ["2h", "1min", "2h"],
+    ["700ms", "700ms", "700ms"],
+  ])(
+    "fault F51: who is frozen in a transaction that writes holds its locks for a minute at most (server: %s)",
+    async (server, writing, reading) => {
+      const url = new URL(fresh.url);
+      url.searchParams.set("options", `-c idle_in_transaction_session_timeout=${server}`);
+      await using other = await openPostgres(url.href);
+      const ask = (readOnly: boolean) =>
+        other.transaction(
+          async (sql) =>
+            (await sql.query("select current_setting('idle_in_transaction_session_timeout')"))
+              .rows[0]?.[0],
+          { readOnly },
+        );
+      expect([await ask(false), await ask(true)]).toEqual([writing, reading]);
+      // Nothing of it stays with the session, which a pooler may give to others.
+      expect(await ask(true)).toBe(reading);
+    },
+  );
+
+  test("fault F51: a session that was ended in its transaction is TARGET_UNREACHABLE, and its locks are free", async () => {
+    const url = new URL(fresh.url);
+    url.searchParams.set("options", "-c idle_in_transaction_session_timeout=100ms");
+    await using frozen = await openPostgres(url.href);
+    const slept = frozen.transaction(async (sql) => {
+      await insert(sql, 51);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return sql.query("select 1");
+    });
+    expect(await codeOf(slept)).toBe("TARGET_UNREACHABLE");
+    await insert(db, 51);
+    await db.query("delete from t where id = 51");
+  });
+
   test("fault: an abort ends a statement that is under way, and nothing of it stays", async () => {
     const stop = new AbortController();
     const work = db.transaction(

@@ -4,10 +4,12 @@ import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodeKey } from "../../src/collection/key.ts";
 import { dumpRevision, revision } from "../../src/collection/revision.ts";
-import { postgresTarget } from "../../src/drivers/postgres/index.ts";
+import { openPostgres, postgresTarget } from "../../src/drivers/postgres/index.ts";
 import { qualified, quote } from "../../src/drivers/postgres/quote.ts";
 import type { Target } from "../../src/store/driver.ts";
 import type { SourceFile } from "../../src/store/ledger.ts";
+import { onServer } from "../support/fault-move.ts";
+import { freshDatabase } from "../support/postgres.ts";
 import {
   backends,
   codeOf,
@@ -175,13 +177,14 @@ describe.each(backends)("$name", (backend) => {
       await put([record(keys[2] ?? "", { title: "an app's" }, { revision: revision(1, 1) })]);
       await target.ledger.startRun(name, [], []);
       await put([record(keys[1] ?? "", { title: "run 2" }, { revision: dumpRevision(2) })]);
-      expect(await target.ledger.prune(name)).toBe(1);
+      const lease = await target.ledger.acquire(name);
+      expect(await target.ledger.prune(name, lease)).toBe(1);
       expect(Object.values(await rows())).toEqual([{ title: "run 2" }, { title: "an app's" }]);
       const [gone] = await driver.read({ tenant: "default", collection: "things" }, [
         encodeKey(keys[0]),
       ]);
       expect(gone).toMatchObject({ state: "deleted", revision: dumpRevision(2) });
-      expect(await target.ledger.prune(name)).toBe(0);
+      expect(await target.ledger.prune(name, lease)).toBe(0);
     },
   );
 
@@ -298,4 +301,33 @@ describe.each(backends)("$name", (backend) => {
     await target.ledger.drop(name);
     await opened.database.query("drop role anon; drop role authenticated");
   });
+});
+
+test("fault F04: two first moves at once, that both find no ledger: one makes it, the other finds it", async () => {
+  const { url, drop } = await freshDatabase();
+  try {
+    await using one = await openPostgres(url);
+    await using two = await openPostgres(url);
+    const targets = [one, two].map((database) => postgresTarget(database));
+    // What a connection has looked for and not found, it remembers.
+    for (const { ledger } of targets) expect(await ledger.find("m")).toBeUndefined();
+    const created = await onServer(url, async (query) => {
+      await query("begin");
+      await query("select pg_advisory_xact_lock(7164923041)");
+      const both = targets.map(({ ledger }, at) =>
+        ledger.create(newMove([layoutOf(`t${at}`)], { name: `m${at}`, schema: "app" })),
+      );
+      const waiting = `select count(*) from pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())`;
+      while (String((await query(waiting))[0]?.[0]) !== "2") {}
+      await query("commit");
+      return Promise.all(both);
+    });
+    expect(created.map(({ name, schema }) => [name, schema])).toEqual([
+      ["m0", "app"],
+      ["m1", "app"],
+    ]);
+  } finally {
+    await drop();
+  }
 });

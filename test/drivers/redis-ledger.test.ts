@@ -114,11 +114,12 @@ test("law S6: prune deletes what the newer run lacks", async () => {
   await put([record("c", { title: "an app's" }, { revision: revision(1, 1) })]);
   await target.ledger.startRun(name, [], []);
   await put([record("b", { title: "run 2" }, { revision: dumpRevision(2) })]);
-  expect(await target.ledger.prune(name)).toBe(1);
+  const lease = await target.ledger.acquire(name);
+  expect(await target.ledger.prune(name, lease)).toBe(1);
   expect(await rows()).toEqual({ b: { title: "run 2" }, c: { title: "an app's" } });
   const [gone] = await driver.read(at, [encodeKey("a\u0001")]);
   expect(gone).toMatchObject({ state: "deleted", revision: dumpRevision(2), position: 7 });
-  expect(await target.ledger.prune(name)).toBe(0);
+  expect(await target.ledger.prune(name, lease)).toBe(0);
 });
 
 test("fault F04: one mover at a time; a lapsed lease is taken over and the old mover is fenced", async () => {
@@ -216,8 +217,9 @@ test("fault: a ledger that a newer version wrote is refused before anything is d
 });
 
 test("fault: a drop that was cut off is done again; what was only listed is no move", async () => {
-  const { name, put, schema } = await move();
+  const { name, put, schema, driver } = await move();
   await put(Array.from({ length: 50 }, (_, index) => record(`k${index}`, {})));
+  await driver.count(at);
   await raw.send([["DEL", `{${schema}:default}:things:k7`]]);
   const id = (await target.ledger.find(name))?.id;
   await raw.send([["DEL", `{${schema}:default}:outgrow:${id}:known:things`]]);

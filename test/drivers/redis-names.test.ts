@@ -6,7 +6,7 @@ import type { RedisConnection } from "../../src/drivers/redis/connection.ts";
 import { openRedis, preflight, redisTarget } from "../../src/drivers/redis/index.ts";
 import { collectionNames, hashTag, REGISTRY } from "../../src/drivers/redis/names.ts";
 import {
-  commandTexts,
+  encodeCommands,
   RedisReplyError,
   type Reply,
   ReplyParser,
@@ -121,10 +121,27 @@ test("fault: replies are read whatever pieces they come in", () => {
     ),
     propertyRuns(300),
   );
-  expect([...commandTexts(["SET", "é", ""])].join("")).toBe(
-    "*3\r\n$3\r\nSET\r\n$2\r\né\r\n$0\r\n\r\n",
-  );
   expect(() => new ReplyParser(() => {}).take(Buffer.from("HTTP/1.1 400\r\n"))).toThrow(TypeError);
+});
+
+test("commands are written with the lengths of their bytes, whatever their texts", () => {
+  const any = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 120 }),
+    fc.string({ maxLength: 120 }),
+    fc.nat({ max: 1200 }).map((length) => "x".repeat(length)),
+    fc.nat({ max: 400 }).map((length) => "é€".repeat(length)),
+    fc.constantFrom("x".repeat(300_000), "é".repeat(200_000), "\ud800", ""),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.array(any, { minLength: 1, maxLength: 12 })), (commands) => {
+      const plain = commands.map((command) => {
+        const parts = command.map((text) => `$${Buffer.byteLength(text)}\r\n${text}\r\n`);
+        return Buffer.from(`*${command.length}\r\n${parts.join("")}`);
+      });
+      expect(Buffer.concat([...encodeCommands(commands)]).equals(Buffer.concat(plain))).toBe(true);
+    }),
+    propertyRuns(200),
+  );
 });
 
 test("fault F49: every script's keys lie under one hash tag, or are the list of moves", async () => {
@@ -152,9 +169,9 @@ test("fault F49: every script's keys lie under one hash tag, or are the list of 
   await driver.read({ tenant: "default", collection: "things" }, ["sb"]);
   const lease = await target.ledger.acquire(name);
   await target.ledger.setPhase(name, "copied", lease);
+  await target.ledger.startRun(name, [], [], lease);
+  await target.ledger.prune(name, lease);
   await target.ledger.release(lease);
-  await target.ledger.startRun(name, [], []);
-  await target.ledger.prune(name);
   await target.ledger.updateQuarantined(name, 1, { note: "seen" });
   await target.ledger.drop(name);
   expect(seen.length).toBeGreaterThan(10);

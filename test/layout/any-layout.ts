@@ -80,7 +80,11 @@ const columns: readonly Omit<Column, "name" | "path" | "nullMeans">[] = [
   { codec: "enum", labels: { Draft: "draft", draft: "drafted" } }, { codec: "reference", to: "others" },
   { codec: "reference", to: "others", late: true }, { codec: "text", late: true },
   { codec: "text", fill: "" }, { codec: "integer", fill: 0 }, { codec: "jsonb", fill: "{}" },
-  { codec: "iso-timestamp", fill: 0 }, { codec: "boolean", fill: false },
+  { codec: "iso-timestamp", fill: 0 }, { codec: "boolean", fill: false }, { codec: "jsonb", coerce: true },
+  { codec: "jsonb", type: "json", coerce: true, fill: "{}" }, { codec: "iso-timestamp", coerce: true }, { codec: "epoch-ms", coerce: true },
+  { codec: "iso-seconds", type: "timestamp", sqlType: "timestamp(0) without time zone", coerce: true },
+  { codec: "iso-date", coerce: true }, { codec: "date", coerce: true, fill: 0 },
+  { codec: "enum", labels: { Draft: "draft", done: "DONE" }, coerce: true },
 ];
 
 const nullMeans = fc.constantFrom("absent" as const, "null" as const);

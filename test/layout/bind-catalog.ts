@@ -12,7 +12,7 @@ import {
 } from "../../src/layout/bind.ts";
 import type { Catalog } from "../../src/layout/catalog.ts";
 import type { ChildTableLayout, Column, Layout } from "../../src/layout/layout.ts";
-import { CollectionProfile } from "../../src/layout/profile.ts";
+import { CollectionProfile, keyAt } from "../../src/layout/profile.ts";
 import { backends } from "../drivers/backends.ts";
 import { throughLayout } from "./through-layout.ts";
 
@@ -75,7 +75,8 @@ export async function bindTo(
     bound.layout.key.from === "property"
   ) {
     for (const record of records) {
-      const back = throughLayout(bound.layout, encodeKey((record as { id: string }).id), record);
+      const key = keyAt(record, bound.layout.key.path) as Key;
+      const back = throughLayout(bound.layout, encodeKey(key), record);
       expect(canonicalText(back.value)).toBe(canonicalText(record));
     }
   }

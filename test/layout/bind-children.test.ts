@@ -30,7 +30,7 @@ describe("child tables", () => {
   it("need a key that can be made: a uuid, or a place that is bigint", async () => {
     for (const [columns, why] of [
       ["id varchar(20) primary key, album_id uuid references albums", "only a uuid"],
-      ["id serial primary key, album_id uuid references albums", "only a uuid"],
+      ["id integer primary key, album_id uuid references albums", "only a uuid"],
       ["album_id uuid references albums, name text", "no primary key"],
       [
         "album_id uuid references albums, position smallint, primary key (album_id, position)",

@@ -140,7 +140,7 @@ describe.each(backends)("bound tables on $name", (backend) => {
       { database },
     );
     expect(await rebuilt("campaigns")).toEqual({ mine: texts(CAMPAIGNS), foreign: 0 });
-    await target.ledger.settle("move");
+    await target.ledger.settle("move", await target.ledger.acquire("move"));
     expect(await rebuilt("campaigns")).toEqual({ mine: texts(CAMPAIGNS), foreign: 0 });
     expect(await rebuilt("products")).toEqual({ mine: texts(PRODUCTS), foreign: 1 });
     const { rows } = await database.query(
@@ -169,7 +169,7 @@ describe.each(backends)("bound tables on $name", (backend) => {
     expect(fatal(bound)).toEqual([]);
     const { target, rebuilt } = await move([layoutIn(bound)], { things: THINGS }, { database });
     expect((await rebuilt("things")).mine).toEqual(texts(THINGS));
-    await target.ledger.settle("move");
+    await target.ledger.settle("move", await target.ledger.acquire("move"));
     const { rows } = await database.query(
       "insert into things default values returning id, unrelated",
     );

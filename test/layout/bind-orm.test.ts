@@ -204,19 +204,20 @@ describe("a table as Prisma makes it", () => {
   });
 
   it("takes labels in another spelling, where each label has one", () => {
-    const seen = profileOf("users", [{ id: "a", role: "Admin" }]);
-    const texts = (role: readonly string[]) => {
-      const property = seen.properties.get("role");
-      if (property === undefined) throw new Error("There is no role.");
-      return Object.assign(property, { texts: role });
-    };
-    const labels = (...role: string[]) => {
-      texts(role);
+    const labels = (...roles: string[]) => {
+      const seen = profileOf(
+        "users",
+        roles.map((role, id) => ({ id: `${id}`, role })),
+      );
       return columnIn(bindLayout(seen, prisma), "role").labels;
     };
     expect(labels("Admin", "USER")).toEqual({ Admin: "ADMIN", USER: "USER" });
     expect(labels("Admin", "ADMIN", "user")).toEqual({ ADMIN: "ADMIN", user: "USER" });
     expect(labels("Admin", "admin")).toEqual({ ADMIN: "ADMIN", USER: "USER" });
+    // Of too many texts, or of long ones, nobody keeps all.
+    const others = Array.from({ length: 70 }, (_, at) => `other ${at}`);
+    expect(labels("Admin", ...others)).toEqual({ ADMIN: "ADMIN", USER: "USER" });
+    expect(labels("Admin", "x".repeat(64))).toEqual({ ADMIN: "ADMIN", USER: "USER" });
   });
 });
 

@@ -163,6 +163,65 @@ describe("the key", () => {
     expect(codes((await bindTo(late, "notes", [{ id: "a" }])).problems)).toEqual(["NO_KEY id"]);
   });
 
+  it("is the property of the column that the options name, seen as a key or not", async () => {
+    const ddl =
+      "create table notes (id serial primary key, sku text unique, nr uuid unique, code integer unique, size double precision unique)";
+    const records = [1, 2].map((at) => ({
+      id: at,
+      sku: `s${at}`,
+      nr: `${ID.slice(0, -1)}${at}`,
+      code: at,
+      size: at / 4,
+      meta: { code: `c${at}` },
+    }));
+    const keyOf = async (key: string, options: BindOptions = {}) => {
+      const bound = bindLayout(profileOf("notes", records), await catalogOf(ddl), {
+        key,
+        ...options,
+      });
+      const { key: rule, tables } = layoutIn(bound);
+      expect(fatal(bound)).toEqual([]);
+      return [rule, tables[0].key];
+    };
+    const at = (...path: string[]) => ({ from: "property", path });
+    expect(await keyOf("sku")).toEqual([at("sku"), { name: "sku", codec: "text" }]);
+    expect(await keyOf("nr")).toEqual([at("nr"), { name: "nr", codec: "uuid" }]);
+    expect(await keyOf("code")).toMatchObject([at("code"), { name: "code", codec: "integer" }]);
+    expect(await keyOf("size")).toEqual([at("size"), { name: "size", codec: "number" }]);
+    expect(await keyOf("sku", { columns: { sku: ["meta", "code"] } })).toEqual([
+      at("meta", "code"),
+      { name: "sku", codec: "text" },
+    ]);
+    const wrong = bindLayout(
+      profileOf("notes", [...records, { id: 3, code: "x" }]),
+      await catalogOf(ddl),
+      { key: "code" },
+    );
+    expect(codes(fatal(wrong))).toEqual(["KEY_TYPE code"]);
+    expect(fatal(wrong)[0]?.message).toContain("1 of 3 keys");
+    const lone = bindLayout(profileOf("notes", [{ id: 1, sku: "\ud83d" }]), await catalogOf(ddl), {
+      key: "sku",
+    });
+    expect(layoutIn(lone).tables[0].key.codec).toBe("ledger-key");
+  });
+
+  it("lies where it is unique by itself rather than beside another column", async () => {
+    const ddl =
+      "create table notes (owner text, tenant text, id text, sku text unique, primary key (owner, id), unique (owner, sku), unique (tenant, sku))";
+    const records = [{ id: "a", sku: "s", owner: "o" }];
+    const single = await bindTo(ddl, "notes", records, { key: "sku" });
+    expect(layoutIn(single).tables[0]).toMatchObject({ key: { name: "sku" } });
+    expect(layoutIn(single).tables[0].tenantColumn).toBeUndefined();
+    const both = await bindTo(ddl, "notes", records, { key: "sku", tenantColumn: "tenant" });
+    expect(layoutIn(both).tables[0]).toMatchObject({
+      key: { name: "sku" },
+      tenantColumn: "tenant",
+    });
+    const compound = ddl.replace("sku text unique", "sku text");
+    const refused = await bindTo(compound, "notes", records, { key: "sku" });
+    expect(codes(fatal(refused))).toEqual(["COMPOUND_KEY"]);
+  });
+
   it("may lie in a column of its own as well", async () => {
     const ddl = "create table notes (id uuid primary key, legacy_id text)";
     const bound = await bindTo(ddl, "notes", [{ id: "a" }], { columns: { legacy_id: ["id"] } });

@@ -79,6 +79,6 @@ export async function moveThrough(
     quarantine,
     exported: await readFile(out, "utf8"),
     codes: quarantine.map(({ code }) => code).sort(),
-    total: (what) => counts.reduce((sum, one) => sum + one[what], 0),
+    total: (what) => counts.reduce((sum, one) => sum + (one[what] ?? 0), 0),
   };
 }

@@ -143,6 +143,8 @@ class Server implements TestRedis {
     const process_ = spawn(this.#binary, this.#arguments, {
       cwd: this.#folder,
       stdio: ["ignore", log, log],
+      // Its own group: a child that rewrites the log ends, stops and goes on with it.
+      detached: true,
     });
     process_.on("error", () => {});
     closeSync(log);
@@ -174,7 +176,7 @@ class Server implements TestRedis {
   }
 
   signal(signal: "SIGSTOP" | "SIGCONT"): void {
-    this.#process?.kill(signal);
+    signalGroup(this.#process, signal);
   }
 
   async stop(): Promise<void> {
@@ -185,7 +187,7 @@ class Server implements TestRedis {
 
   /** For the end of our own process, which waits for nothing. */
   endAtOnce(): void {
-    this.#process?.kill("SIGKILL");
+    signalGroup(this.#process, "SIGKILL");
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10 });
   }
 
@@ -195,8 +197,18 @@ class Server implements TestRedis {
     const isOver = process_?.exitCode !== null || process_.signalCode !== null;
     if (process_ === undefined || process_.pid === undefined || isOver) return;
     const ended = once(process_, "exit");
-    process_.kill(signal);
+    signalGroup(process_, signal);
     await ended;
+  }
+}
+
+function signalGroup(leader: ChildProcess | undefined, signal: NodeJS.Signals): void {
+  if (leader?.pid === undefined) return;
+  try {
+    process.kill(-leader.pid, signal);
+  } catch (error) {
+    // It is gone already.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
@@ -210,6 +222,8 @@ export interface RestProxy extends AsyncDisposable {
   readonly seen: { requests: number; largest: number };
   /** Set to do a request and lose its answer: once. */
   cut: "before" | "after" | undefined;
+  /** Set to do so with every so manieth request, by turns before and after it: 0 for none. */
+  cutEvery: number;
 }
 
 /** Speaks Upstash's protocol over a real Redis: POST to / and /pipeline, a bearer token, a limit on requests. */
@@ -230,7 +244,9 @@ export async function restProxy(redisUrl: string): Promise<RestProxy> {
     if (body.length > REQUEST_BYTES) {
       return answer(400, { error: "ERR max request size exceeded" });
     }
-    const { cut } = proxy;
+    const { cutEvery, seen } = proxy;
+    const turn = cutEvery > 0 && seen.requests % cutEvery === 0 ? seen.requests / cutEvery : 0;
+    const cut = turn > 0 ? (turn % 2 === 0 ? "before" : "after") : proxy.cut;
     proxy.cut = undefined;
     if (cut === "before") return request.socket.destroy();
     const isMany = request.url === "/pipeline";
@@ -253,6 +269,7 @@ export async function restProxy(redisUrl: string): Promise<RestProxy> {
     token,
     seen: { requests: 0, largest: 0 },
     cut: undefined,
+    cutEvery: 0,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();

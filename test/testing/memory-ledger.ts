@@ -101,8 +101,14 @@ export class MemoryLedger implements Ledger {
     return told(this.known(wanted.name));
   }
 
-  async startRun(name: string, files: readonly SourceFile[], added: readonly MoveCollection[]) {
+  async startRun(
+    name: string,
+    files: readonly SourceFile[],
+    added: readonly MoveCollection[],
+    lease?: Lease,
+  ) {
     const move = this.known(name);
+    this.fence(move, lease);
     move.run++;
     move.phase = "copying";
     move.files = files;
@@ -112,8 +118,8 @@ export class MemoryLedger implements Ledger {
     return told(move);
   }
 
-  async settle(name: string) {
-    this.known(name);
+  async settle(name: string, lease: Lease) {
+    this.fence(this.known(name), lease);
     return { dangling: [], made: [], refused: [], sequences: [] };
   }
 
@@ -181,8 +187,9 @@ export class MemoryLedger implements Ledger {
     return [];
   }
 
-  async prune(name: string) {
+  async prune(name: string, lease: Lease) {
     const move = this.known(name);
+    this.fence(move, lease);
     let count = 0;
     for (const [address, { app, known }] of move.records) {
       if ((JSON.parse(address) as string[])[0] !== move.tenant) continue;
@@ -257,7 +264,7 @@ export class MemoryLedger implements Ledger {
       move.counts.set(
         name,
         Object.fromEntries(
-          entries.map(([what, count]) => [what, count + sum[what]]),
+          entries.map(([what, count]) => [what, count + (sum[what] ?? 0)]),
         ) as unknown as CollectionCounts,
       );
     }

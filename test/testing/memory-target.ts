@@ -145,8 +145,8 @@ class MemoryDriver implements Driver {
     return runQuery(this.scan(from), plan);
   }
 
-  async issue(count: number) {
-    return Array.from({ length: count }, () => revision(1, ++this.#store.issued));
+  async issue(count: number, epoch = 1) {
+    return Array.from({ length: count }, () => revision(epoch, ++this.#store.issued));
   }
 
   async commit(commit: Commit): Promise<CommitReport> {
@@ -166,6 +166,12 @@ class MemoryDriver implements Driver {
     const nothing = { applied: 0, duplicate: 0, stale: 0, conflicts: [], spills: [] };
     if (ledger.isFinished(move, commit.ledger)) return { ...nothing, duplicate: given };
     // Everything is found out before anything is done.
+    for (const { collection, key, revision: wanted } of commit.expects ?? []) {
+      const { known } = this.#records({ tenant: commit.tenant, collection });
+      const { state, revision: there } = known.get(key) ?? { state: "deleted", revision: null };
+      if (wanted === (state === "deleted" ? null : there)) continue;
+      throw new OutgrowError("WRITE_CONFLICT", { collection, key });
+    }
     const parts = commit.writes.map(({ collection, records }) => {
       const { app, known } = this.#records({ tenant: commit.tenant, collection });
       const verdicts = records.map((record) => ({

@@ -1,25 +1,28 @@
 /** The published suites over a store without tables, and over one that can do less and says so. */
 import { afterAll, describe, it } from "vitest";
-import { driverSuite, register, tenancySuite } from "../../src/testing/index.ts";
+import type { Capabilities } from "../../src/store/driver.ts";
+import { driverSuite, register, type SuiteOptions, tenancySuite } from "../../src/testing/index.ts";
 import { memoryStore } from "./memory-ledger.ts";
 import { alterIn, MEMORY_CAPABILITIES, memoryTarget } from "./memory-target.ts";
-import { histories } from "./sql-stores.ts";
+import { histories, TENANT } from "./sql-stores.ts";
 
-const kinds = {
-  memory: MEMORY_CAPABILITIES,
-  "memory without transactions": { ...MEMORY_CAPABILITIES, transaction: false },
-};
+const runner = { describe, it, afterAll };
 
-for (const [name, can] of Object.entries(kinds)) {
+function storeWith(can: Capabilities): SuiteOptions {
   const held = memoryStore();
   const open = async () => {
     const target = memoryTarget(held, can);
     return { target, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
   };
-  const store = { open, alter: alterIn(held), ...histories(10) };
-  register(driverSuite({ ...store, name, tenant: "two" }), { describe, it, afterAll });
-  register(tenancySuite({ ...store, name: `${name}: tenancy` }), { describe, it, afterAll });
+  return { open, alter: alterIn(held), ...histories(6) };
 }
+
+const memory = storeWith(MEMORY_CAPABILITIES);
+register(driverSuite({ ...memory, name: "memory", tenant: TENANT }), runner);
+register(tenancySuite({ ...memory, name: "memory: tenancy" }), runner);
+
+const plain = storeWith({ ...MEMORY_CAPABILITIES, transaction: false });
+register(driverSuite({ ...plain, name: "memory without transactions" }), runner);
 
 // Each handle has a store of its own, which is gone with it.
 const forgetful = driverSuite({
@@ -34,6 +37,6 @@ const forgetful = driverSuite({
     "law L1: rebuild says what the app's own tables say":
       "its records cannot be reached from outside",
   },
-  ...histories(4),
+  ...histories(2),
 });
-register(forgetful, { describe, it, afterAll });
+register(forgetful, runner);

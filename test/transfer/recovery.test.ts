@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { copyText } from "../../src/cli/copy.ts";
 import { digest } from "../../src/collection/canonical.ts";
 import { digestHex } from "../../src/collection/digest-sum.ts";
 import { openTarget } from "../../src/drivers/open-target.ts";
@@ -34,8 +35,8 @@ function manyRecords(count = 8000): string {
 }
 
 /**
- * All that a move left behind, as one digest: rows, sidecar, counts, quarantine. Not the revision: a kill that
- * comes when all is done makes the next call a new run, which has a higher one.
+ * All that a move left behind, as one digest: rows, sidecar, counts, quarantine. Not the revision, and not what was
+ * there already: a kill that comes when all is done makes the next call a new run, which has a higher one.
  */
 async function stateOf(place: Workplace, move: string): Promise<string> {
   const driver = await place.target.open(move);
@@ -49,7 +50,9 @@ async function stateOf(place: Workplace, move: string): Promise<string> {
   }
   const found = await place.target.ledger.find(move);
   const quarantine = await place.target.ledger.quarantined(move);
-  parts.push(JSON.stringify(found?.counts));
+  for (const { unchanged: _, ...counts } of Object.values(found?.counts ?? {})) {
+    parts.push(JSON.stringify(counts));
+  }
   parts.push(
     ...quarantine
       .map(({ code, key, offset, raw }) => `${code} ${key} ${offset} ${raw.length}`)
@@ -195,11 +198,17 @@ describe("sources", () => {
     await place.file("db.json", '[{"id":1,"a":2},{"id":3}]');
     const second = await copy(source, place.target);
     expect(second.run).toBe(2);
+    const counts = { read: 2, applied: 2, duplicate: 0, stale: 0, quarantined: 0 };
+    expect(second.counts["db"]).toEqual(counts);
     expect(
       (await verify(source, place.target)).differences.map(({ kind, key }) => [kind, key]),
     ).toEqual([["extra", "2"]]);
     const pruned = await copy(source, place.target, { prune: true });
     expect(pruned.pruned).toBe(1);
+    expect(copyText(pruned, "here")).toContain(
+      "Stored 2 records (2 of them as they were) in here, 2 read in",
+    );
+    expect(pruned.counts["db"]).toEqual({ ...counts, unchanged: 2 });
     expect((await verify(source, place.target)).clean).toBe(true);
   });
 

@@ -1,12 +1,13 @@
 /** From a data directory to a link: this process holds it, or attaches to the one that does. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { OutgrowError } from "../../errors.ts";
+import { type Lock, type LockHolder, liveHolder, takeLock } from "../lock-file.ts";
 import { attach } from "./attach.ts";
 import { Engine, type OnEnd } from "./engine.ts";
 import { Holder } from "./holder.ts";
 import type { Link } from "./link.ts";
-import { type Lock, type LockHolder, liveHolder, takeLock } from "./lock.ts";
 import { HolderServer } from "./server.ts";
+import { removeSocket } from "./socket-path.ts";
 
 export interface ConnectOptions {
   readonly watchdogMs: number;
@@ -32,8 +33,9 @@ export async function connect(directory: string, options: ConnectOptions): Promi
   let refused: string | undefined;
   for (;;) {
     const holder = liveHolder(path, refused) ?? (await hold(directory, options, refused));
-    if (!("socket" in holder)) return holder;
-    const link = await attach(holder.socket);
+    if (!("id" in holder)) return holder;
+    // Who holds a data directory always listens.
+    const link = await attach(holder.socket as string);
     if (typeof link !== "string") return link;
     const now = performance.now();
     if (link === "silent") throw locked(path, holder);
@@ -59,12 +61,16 @@ async function hold(
   await server.listen();
   let lock: Lock | LockHolder;
   try {
-    lock = takeLock(`${directory}.lock`, server.path, refused);
+    lock = takeLock(`${directory}.lock`, {
+      socket: server.path,
+      refused,
+      succeeded: ({ socket }) => socket !== undefined && removeSocket(socket),
+    });
   } catch (error) {
     await server.close();
     throw error;
   }
-  if ("socket" in lock) {
+  if (!("release" in lock)) {
     await server.close();
     return lock;
   }

@@ -1,6 +1,6 @@
 /** One opening of an embedded database, as the Postgres driver knows databases. */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { OutgrowError } from "../../errors.ts";
+import { OutgrowError, throwIfInterrupted } from "../../errors.ts";
 import type { SqlDatabase, SqlParameter, SqlResult, SqlTransaction } from "../postgres/database.ts";
 import { fetchAll } from "../postgres/pg-database.ts";
 import type { LinkTransaction } from "./link.ts";
@@ -37,7 +37,7 @@ export class PgliteDatabase implements SqlDatabase {
     work: (sql: SqlTransaction) => Promise<R>,
     options: TransactionOptions = {},
   ): Promise<R> {
-    options.signal?.throwIfAborted();
+    throwIfInterrupted(options.signal);
     return await this.#do(() => this.#transact(work, options));
   }
 
@@ -56,7 +56,7 @@ export class PgliteDatabase implements SqlDatabase {
     const mark: Inside = { shared: this.#shared, outer: inside.getStore(), ended: false };
     const sql = new PgliteTransaction(link, mark);
     try {
-      options.signal?.throwIfAborted();
+      throwIfInterrupted(options.signal);
       const result = await inside.run(mark, () => work(sql));
       mark.ended = true;
       await link.commit();

@@ -17,6 +17,7 @@ import type { SqlDatabase, SqlTransaction } from "./database.ts";
 import { EncodedRows } from "./encoded-rows.ts";
 import { renewLease } from "./lease.ts";
 import { addQuarantine, finishedBefore, writeLedger } from "./ledger-write.ts";
+import { capture, checkExpected, checkFence } from "./live.ts";
 import { qualified } from "./quote.ts";
 import {
   copyInto,
@@ -115,6 +116,9 @@ async function attempt(
       await failpoint("commit.begin");
       const run = await lockMove(sql, move);
       if (commit.lease !== undefined) await renewLease(sql, commit.lease);
+      const ids = new Map([...collections].map(([name, { id }]) => [name, id]));
+      if (commit.epoch !== undefined) await checkFence(sql, move.name, commit.epoch);
+      await checkExpected(sql, ids, commit);
       if (await finishedBefore(sql, move.id, commit.ledger)) {
         const duplicate = parts.reduce((sum, { records }) => sum + records.length, 0);
         return { applied: 0, duplicate, stale: 0, conflicts: [], spills: [] };
@@ -127,7 +131,7 @@ async function attempt(
         );
       }
       await failpoint("commit.rows");
-      const ids = new Map([...collections].map(([name, { id }]) => [name, id]));
+      if (commit.capture) await capture(sql, move.name, commit);
       await writeLedger(sql, { id: move.id, run, collections: ids }, commit.ledger, counted);
       const report = reportOf(counted);
       if (commit.probe) {
@@ -211,6 +215,7 @@ async function writePart(sql: SqlTransaction, move: OpenMove, part: Part): Promi
   const kept = [...spilled].filter(([seq]) => !judged.lost.has(seq)).map(([, spills]) => spills);
   return {
     applied: records.length - losses.length,
+    unchanged: judged.unchanged,
     duplicate: losses.filter(([, why]) => why === "duplicate").length,
     stale: losses.filter(([, why]) => why === "stale").length,
     displaced: judged.displaced.length,

@@ -5,6 +5,8 @@ import type { SpillCount } from "../../store/ledger.ts";
 /** applied + duplicate + stale + conflicts = the records that were given: law T1. */
 export interface Counted {
   readonly applied: number;
+  /** Of those, the ones that an earlier run had brought just so. */
+  readonly unchanged: number;
   readonly duplicate: number;
   readonly stale: number;
   /** Records of the batch that went to quarantine. */
@@ -16,6 +18,7 @@ export interface Counted {
 
 export const NOTHING_COUNTED: Counted = {
   applied: 0,
+  unchanged: 0,
   duplicate: 0,
   stale: 0,
   conflicts: [],

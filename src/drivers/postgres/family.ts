@@ -4,6 +4,7 @@ import type { Cells, Family } from "../../layout/decode-row.ts";
 import type { SqlTransaction } from "./database.ts";
 import { qualified, quote, textArray } from "./quote.ts";
 import { columnList } from "./tables.ts";
+import { isFound, type Upsert } from "./upsert.ts";
 
 export interface FamilyContext {
   readonly schema: string;
@@ -43,7 +44,8 @@ export async function fetchFamily(
       continue;
     }
     const type = table.columns.find(({ name }) => name === table.anchor?.column)?.type ?? "text";
-    const order = columnList(table, "t").slice(0, table.keyWidth).join(", ");
+    const counted = table.counted === undefined ? [] : [`t.${quote(table.counted)}`];
+    const order = [...columnList(table, "t").slice(0, table.keyWidth), ...counted].join(", ");
     const tenant = tenantIs(context, index, 2);
     const { rows } = await sql.query(
       `select ${columnList(table, "t").join(", ")} from ${qualified(schema, table.name)} t
@@ -60,26 +62,34 @@ export async function fetchFamily(
  * itself is not sure, in tables that somebody else made.
  *
  * @param which a query for the root rows' keys.
+ * @param kept by the table's index: rows that stay, as they are staged.
  */
 export async function deleteChildren(
   sql: SqlTransaction,
   context: FamilyContext,
   which: string,
+  kept: ReadonlyMap<number, Upsert> = new Map(),
 ): Promise<void> {
   const { compiled, schema } = context;
   for (let index = compiled.tables.length - 1; index > 0; index--) {
     const table = compiled.tables[index];
     if (table === undefined) continue;
     const tenant = tenantIs(context, index, 1);
+    const upsert = kept.get(index);
+    const goes =
+      upsert === undefined
+        ? ""
+        : ` and not exists (select from ${upsert.staged} s where ${isFound(upsert)})`;
     await sql.query(
-      `delete from ${qualified(schema, table.name)} t where ${belongs(context, index, which)}${tenant}`,
+      `delete from ${qualified(schema, table.name)} t
+       where ${belongs(context, index, which)}${tenant}${goes}`,
       tenant === "" ? [] : [context.tenant],
     );
   }
 }
 
-/** The condition that rows of a child table belong to those root rows. */
-function belongs(context: FamilyContext, index: number, which: string, depth = 0): string {
+/** The condition that rows of a child table (`t`) belong to those root rows. */
+export function belongs(context: FamilyContext, index: number, which: string, depth = 0): string {
   const { compiled, schema } = context;
   const alias = depth === 0 ? "t" : `t${depth}`;
   const { anchor } = compiled.tables[index] ?? {};

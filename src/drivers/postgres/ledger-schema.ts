@@ -40,6 +40,7 @@ create table outgrow.collection (
   duplicate bigint not null default 0,
   stale bigint not null default 0,
   quarantined bigint not null default 0,
+  unchanged bigint not null default 0,
   unique (move, name)
 );
 create table outgrow.record (
@@ -106,6 +107,29 @@ create table outgrow.spill (
   count bigint not null,
   primary key (collection, column_name, code)
 );
+create table outgrow.control (
+  move text collate "C" primary key,
+  version bigint not null,
+  document json not null,
+  fence bigint not null default 0,
+  updated_at timestamptz not null default now()
+);
+create table outgrow.process (
+  move text collate "C" not null,
+  process text collate "C" not null,
+  document json not null,
+  at timestamptz not null,
+  primary key (move, process)
+);
+create table outgrow.outbox (
+  move text collate "C" not null,
+  tenant text collate "C" not null,
+  collection text collate "C" not null,
+  key text collate "C" not null,
+  revision text collate "C" not null,
+  at timestamptz not null default clock_timestamp(),
+  primary key (move, tenant, collection, key)
+);
 create function outgrow.number_key(number double precision) returns text
   immutable strict parallel safe language sql as $$
   select 'n' || lpad(to_hex(case when bits >= 0 then bits # (-9223372036854775808) else ~bits end), 16, '0')
@@ -117,14 +141,18 @@ insert into outgrow.meta values (${LEDGER_VERSION});
 
 const DROP = `
 drop table outgrow.meta, outgrow.spill, outgrow.checkpoint, outgrow.quarantine, outgrow.record, outgrow.rest, outgrow.late,
-  outgrow.collection, outgrow.move;
+  outgrow.collection, outgrow.move, outgrow.control, outgrow.process, outgrow.outbox;
 drop sequence outgrow.revision;
 drop function outgrow.number_key(double precision);
 drop schema outgrow`;
 
 /** Whether the schema is there. @throws {OutgrowError} LEDGER_VERSION */
 export async function hasLedger(database: Pick<SqlDatabase, "query">): Promise<boolean> {
-  const { rows } = await database.query("select to_regclass('outgrow.meta') is not null");
+  // Not to_regclass: behind the lock of `ensureLedger` it still remembers what was not there before it waited.
+  const { rows } = await database.query(
+    `select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'outgrow' and c.relname = 'meta')`,
+  );
   if (rows[0]?.[0] !== "t") return false;
   const { rows: versions } = await database.query("select max(version) from outgrow.meta");
   const version = Number(versions[0]?.[0]);
@@ -145,7 +173,9 @@ export async function ensureLedger(sql: SqlTransaction): Promise<void> {
 
 /** Takes the schema away when no move is left in it. The caller holds the lock. */
 export async function dropLedgerIfEmpty(sql: SqlTransaction): Promise<void> {
-  const { rows } = await sql.query("select count(*) from outgrow.move");
+  const { rows } = await sql.query(
+    "select (select count(*) from outgrow.move) + (select count(*) from outgrow.control)",
+  );
   // Without `cascade`: what somebody else made in our schema, or upon it, is not ours to drop.
   if (rows[0]?.[0] === "0") await sql.query(DROP);
 }

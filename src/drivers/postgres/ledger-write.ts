@@ -89,6 +89,7 @@ export async function writeLedger(
 interface Sums {
   readonly read: number;
   readonly applied: number;
+  readonly unchanged: number;
   readonly duplicate: number;
   readonly stale: number;
   readonly quarantined: number;
@@ -114,6 +115,7 @@ function sumUp(
   return {
     read,
     applied: applied - counted.displaced,
+    unchanged: counted.unchanged,
     duplicate,
     stale,
     quarantined: quarantined + counted.displaced,
@@ -123,8 +125,12 @@ function sumUp(
 async function addCounts(sql: SqlTransaction, id: number, sums: Sums): Promise<void> {
   await sql.query(
     `update outgrow.collection set read = read + $2, applied = applied + $3, duplicate = duplicate + $4,
-       stale = stale + $5, quarantined = quarantined + $6 where id = $1`,
-    [id, sums.read, sums.applied, sums.duplicate, sums.stale, sums.quarantined].map(String),
+       stale = stale + $5, quarantined = quarantined + $6, unchanged = least(unchanged + $7, applied + $3)
+     where id = $1`,
+    [
+      ...[id, sums.read, sums.applied, sums.duplicate, sums.stale, sums.quarantined],
+      sums.unchanged,
+    ].map(String),
   );
 }
 

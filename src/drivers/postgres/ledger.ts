@@ -58,7 +58,7 @@ export class PostgresLedger implements Ledger {
     const [id, name, tenant, schema, run, phase, files, createdAt, updatedAt, leased] =
       row as string[];
     const { rows } = await this.#database.query(
-      `select name, layout, templates, read, applied, duplicate, stale, quarantined
+      `select name, layout, templates, read, applied, duplicate, stale, quarantined, unchanged
        from outgrow.collection where move = $1 order by id`,
       [id as string],
     );
@@ -67,16 +67,14 @@ export class PostgresLedger implements Ledger {
     const collections: MoveCollection[] = [];
     for (const cells of rows) {
       const collection = cells[0] as string;
-      const [read, applied, duplicate, stale, quarantined] = cells.slice(3).map(Number) as [
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
+      const [read = 0, applied = 0, duplicate = 0, stale = 0, quarantined = 0, unchanged = 0] =
+        cells.slice(3).map(Number);
       collections.push({ name: collection, layout: json(cells[1]) });
       templates[collection] = json(cells[2]);
-      counts[collection] = { read, applied, duplicate, stale, quarantined };
+      counts[collection] = {
+        ...{ read, applied, duplicate, stale, quarantined },
+        ...(unchanged === 0 ? {} : { unchanged }),
+      };
     }
     return {
       id: Number(id),
@@ -98,10 +96,11 @@ export class PostgresLedger implements Ledger {
   async create(move: NewMove): Promise<Move> {
     await this.#database.transaction(async (sql) => {
       await ensureLedger(sql);
-      const { rows } = await sql.query("select to_regnamespace(quote_ident($1)) is null", [
+      // Not to_regnamespace: see hasLedger.
+      const { rows } = await sql.query("select count(*) from pg_namespace where nspname = $1", [
         move.schema,
       ]);
-      const makesSchema = rows[0]?.[0] === "t";
+      const makesSchema = rows[0]?.[0] === "0";
       if (makesSchema) await sql.query(`create schema ${quote(move.schema)}`);
       await createTables(
         sql,
@@ -122,9 +121,11 @@ export class PostgresLedger implements Ledger {
     name: string,
     files: readonly SourceFile[],
     added: readonly MoveCollection[],
+    lease?: Lease,
   ): Promise<Move> {
     const move = await this.#known(name);
     await this.#database.transaction(async (sql) => {
+      if (lease !== undefined) await renewLease(sql, lease);
       await unsettle(sql, move);
       await createTables(
         sql,
@@ -140,7 +141,7 @@ export class PostgresLedger implements Ledger {
       );
       await sql.query(
         `update outgrow.collection set read = 0, applied = 0, duplicate = 0, stale = 0, quarantined = 0,
-           loading = (id in (select c.id from outgrow.collection c where c.move = $1
+           unchanged = 0, loading = (id in (select c.id from outgrow.collection c where c.move = $1
              and not exists (select from outgrow.record r where r.collection = c.id)))
          where move = $1`,
         [id],
@@ -270,12 +271,12 @@ export class PostgresLedger implements Ledger {
     }));
   }
 
-  async settle(name: string): Promise<Settlement> {
-    return settleMove(this.#database, await this.#known(name));
+  async settle(name: string, lease: Lease): Promise<Settlement> {
+    return settleMove(this.#database, await this.#known(name), lease);
   }
 
-  async prune(name: string): Promise<number> {
-    return pruneMove(this.#database, await this.#known(name));
+  async prune(name: string, lease: Lease): Promise<number> {
+    return pruneMove(this.#database, await this.#known(name), lease);
   }
 
   async drop(name: string): Promise<{ readonly tables: readonly string[] }> {

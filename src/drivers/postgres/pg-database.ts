@@ -27,6 +27,15 @@ const SETTINGS = [
   "client_min_messages = 'warning'",
 ];
 
+/**
+ * A mover that is frozen inside of a transaction that writes (a laptop that was closed, a container that was paused)
+ * holds its locks: on the row of the move, on the rows and keys that it has written. For so long at most, then the
+ * server ends the session. We wait for nothing inside of such a transaction but the server itself. A server that is
+ * set to less patience keeps that.
+ */
+const FROZEN = `select set_config('idle_in_transaction_session_timeout', '60s', true)
+  where current_setting('idle_in_transaction_session_timeout')::interval not between '1ms' and '60s'`;
+
 /** How much longer than the server's own deadline a reply is waited for. */
 const REPLY_GRACE_MS = 5_000;
 
@@ -107,8 +116,10 @@ class PgDatabase implements SqlDatabase {
     signal?.addEventListener("abort", interrupt, { once: true });
     let reusable = false;
     try {
-      const mode = readOnly ? "repeatable read, read only" : "read committed, read write";
-      await sql.query(`begin isolation level ${mode}; ${this.#settings}`);
+      const begin = readOnly
+        ? `begin isolation level repeatable read, read only; ${this.#settings}`
+        : `begin isolation level read committed, read write; ${this.#settings}; ${FROZEN}`;
+      await sql.query(begin);
       const result = await work(sql);
       committing = true;
       await sql.commit();

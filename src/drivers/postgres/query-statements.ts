@@ -24,6 +24,8 @@ interface Where {
   readonly tenant: string;
   /** SQL for the ledger text of a row's key, where the column does not say it. */
   readonly key: string | undefined;
+  /** SQL that tells this move's rows from foreign ones, where there may be such. */
+  readonly ours: string | undefined;
 }
 
 /** How a row's key is selected, compared, and read again. */
@@ -156,14 +158,15 @@ export class Statements {
     return to.complete(`select ${this.#key.compared}${more} ${from}${order} limit ${limit}`);
   }
 
-  /** This tenant's and this collection's rows. */
+  /** This tenant's, this collection's and this move's rows. */
   #mine(to: Parameters): string {
-    const { root, tenant } = this.#where;
+    const { root, tenant, ours = "true" } = this.#where;
     return all([
       root.tenantColumn === undefined
         ? "true"
         : `t.${quote(root.tenantColumn)} = ${to.add(tenant)}`,
       ...(root.constants ?? []).map((column) => constantIs(column, to)),
+      ours,
     ]);
   }
 

@@ -44,6 +44,8 @@ export interface QueryContext<R extends Keyed> {
   readonly rest?: string | undefined;
   /** SQL: the ledger text of row `t`'s key, for keys that their column only stands for. */
   readonly key?: string | undefined;
+  /** SQL: whether row `t` is a record of this move, where rows in scope may be foreign to it. */
+  readonly ours?: string | undefined;
   /** One answer per key, in the order asked. */
   fetch(keys: readonly string[]): Promise<readonly (R | undefined)[]>;
   scan(): AsyncIterable<readonly R[]>;
@@ -92,7 +94,8 @@ function statementsOf<R extends Keyed>(context: QueryContext<R>, plan: QueryPlan
     ]),
   );
   const place = qualified(schema, root.name);
-  return new Statements({ root, place, tenant: context.tenant, key: context.key }, plan, columns);
+  const { tenant, key, ours } = context;
+  return new Statements({ root, place, tenant, key, ours }, plan, columns);
 }
 
 interface Found {

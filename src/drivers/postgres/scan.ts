@@ -58,7 +58,7 @@ function familyOf(
   return fetchFamily(sql, { schema, compiled, tenant }, roots);
 }
 
-/** All rows of the table, those that the sidecar knows in the order of the source, the app's own behind them. */
+/** This move's records, those that the sidecar knows in the order of the source, the app's own behind them. */
 export async function* scan(
   context: ScanContext,
   from: Address,
@@ -67,14 +67,12 @@ export async function* scan(
   const sql = sqlOf(context, from);
   const order = options.order === "position" ? `r.position nulls last, ${sql.key}` : sql.key;
   const query = `select ${SIDECAR}, ${sql.cells} from ${sql.from}
-    left join outgrow.record r on r.collection = $1 and r.tenant = $2 and r.key = ${sql.ledgerKey} and r.state = 'present'
-    where ${sql.scope} order by ${order}`;
-  const parameters = [String(context.id), from.tenant];
+    ${sql.join} outgrow.record r on ${sql.known} where ${sql.scope} order by ${order}`;
   const make = async (transaction: SqlTransaction, rows: readonly Row[]): Promise<Stored[]> => {
     const family = await familyOf(transaction, context, from, rows, SIDECAR_WIDTH);
     return rows.map((row) => storedRecord(context, sql, row, family));
   };
-  yield* cursor(context.database, query, parameters, options, make);
+  yield* cursor(context.database, query, options, make);
 }
 
 export async function* rebuild(
@@ -83,13 +81,12 @@ export async function* rebuild(
   options: ScanOptions = {},
 ): AsyncGenerator<readonly Rebuilt[]> {
   const sql = sqlOf(context, from);
-  const bound = context.compiled.layout.tables[0].bound === true;
+  const { bound } = sql;
   // In somebody else's table only the ledger knows which rows are this move's.
-  const ours = bound
-    ? `exists (select from outgrow.record r where r.collection = ${context.id}
-        and r.tenant = $1 and r.key = ${sql.ledgerKey} and r.state = 'present'), `
-    : "";
-  const query = `select ${ours}${sql.cells} from ${sql.from} where ${sql.scope} order by ${sql.key}`;
+  const [ours, beside] = bound
+    ? ["r.key is not null, ", ` left join outgrow.record r on ${sql.known}`]
+    : ["", ""];
+  const query = `select ${ours}${sql.cells} from ${sql.from}${beside} where ${sql.scope} order by ${sql.key}`;
   const width = bound ? 1 : 0;
   const make = async (transaction: SqlTransaction, rows: readonly Row[]): Promise<Rebuilt[]> => {
     const family = await familyOf(transaction, context, from, rows, width);
@@ -98,14 +95,21 @@ export async function* rebuild(
       foreign: bound && row[0] !== "t",
     }));
   };
-  yield* cursor(context.database, query, bound ? [from.tenant] : [], options, make);
+  yield* cursor(context.database, query, options, make);
+}
+
+/**
+ * All rows are wanted, and tables just filled have no statistics: left to itself the planner would go for the
+ * first rows and look each one's sidecar row up by a scan over all of them.
+ */
+async function wantAll(sql: SqlTransaction): Promise<void> {
+  await sql.query("set local enable_nestloop = off");
 }
 
 /** A cursor in a read-only transaction of its own: one snapshot, constant memory. */
 async function* cursor<T>(
   database: SqlDatabase,
   query: string,
-  parameters: readonly string[],
   { size = PAGE, signal }: ScanOptions,
   make: (sql: SqlTransaction, rows: SqlResult["rows"]) => Promise<readonly T[]>,
 ): AsyncGenerator<readonly T[]> {
@@ -114,11 +118,9 @@ async function* cursor<T>(
   const done = database
     .transaction(
       async (sql) => {
-        // All rows are wanted, and tables just filled have no statistics: left to itself the planner would go for
-        // the first rows and look each one's sidecar row up by a scan over all of them.
         await sql.query("set local cursor_tuple_fraction = 1");
-        await sql.query("set local enable_nestloop = off");
-        for await (const rows of sql.cursor(query, parameters, size)) {
+        await wantAll(sql);
+        for await (const rows of sql.cursor(query, [], size)) {
           if (!(await handover.give(await make(sql, rows)))) return;
           if (signal?.aborted) throw new OutgrowError("INTERRUPTED");
         }
@@ -217,10 +219,9 @@ export async function readWith(
   // `limit 1` leaves the planner no other way than the sidecar's index: it knows nothing of a table just filled.
   const { rows } = await transaction.query(
     `select ${SIDECAR}, ${sql.cells} from ${sql.from}
-     left join lateral (select * from outgrow.record o where o.collection = $1 and o.tenant = $2
-       and o.key = ${sql.ledgerKey} and o.state = 'present' limit 1) r on true
-     where ${sql.key} = any($3::${sql.keyType}[]) and ${sql.scope}`,
-    [String(context.id), from.tenant, textArray(cells)],
+     ${sql.join} lateral (select * from outgrow.record r where ${sql.known} limit 1) r on true
+     where ${sql.key} = any($1::${sql.keyType}[]) and ${sql.scope}`,
+    [textArray(cells)],
   );
   const { rows: gone } = await transaction.query(
     `select key, revision, position from outgrow.record
@@ -248,11 +249,20 @@ export async function readWith(
 }
 
 export async function count(context: ScanContext, of: Address): Promise<number> {
-  const sql = sqlOf(context, of);
-  const { rows } = await context.database.query(
-    `select count(*) from ${sql.place} t where ${sql.scope}`,
+  const { bound, place, from, known, scope } = sqlOf(context, of);
+  const beside = bound ? `${from} join outgrow.record r on ${known}` : `${place} t`;
+  const text = `select count(*) from ${beside} where ${scope}`;
+  const ask = async (sql: Pick<SqlTransaction, "query">): Promise<number> => {
+    const [cell] = (await sql.query(text)).rows[0] ?? [];
+    if (cell === null || cell === undefined) throw new OutgrowError("TARGET_REFUSED");
+    return Number(cell);
+  };
+  if (!bound) return ask(context.database);
+  return context.database.transaction(
+    async (sql) => {
+      await wantAll(sql);
+      return ask(sql);
+    },
+    { readOnly: true },
   );
-  const [cell] = rows[0] ?? [];
-  if (cell === null || cell === undefined) throw new OutgrowError("TARGET_REFUSED");
-  return Number(cell);
 }

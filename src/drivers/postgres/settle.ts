@@ -1,47 +1,63 @@
 /**
  * What is done behind a load, once all records are there: cells that waited for what they refer to, indexes and
  * foreign keys (which cost less now than per row), and the counters of keys that the database counts itself.
- * Every step looks first whether it has been done: it may be interrupted and done again.
+ * Every step looks first whether it has been done: it may be interrupted and done again. Every step is done under
+ * the lease, by itself: another mover that has begun the next run has taken the foreign keys away (`unsettle`).
  */
 import { OutgrowError } from "../../errors.ts";
 import { afterLoadStatements } from "../../layout/emit/index.ts";
 import type { Layout } from "../../layout/layout.ts";
-import type { Move, Settlement } from "../../store/ledger.ts";
+import type { Lease, Move, Settlement } from "../../store/ledger.ts";
+import type { Going } from "./bystanders.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
+import { underLease } from "./lease.ts";
 import { literal, qualified, quote } from "./quote.ts";
 
-export async function settleMove(database: SqlDatabase, move: Move): Promise<Settlement> {
+/** @throws {OutgrowError} FENCED */
+export async function settleMove(
+  database: SqlDatabase,
+  move: Move,
+  lease: Lease,
+): Promise<Settlement> {
   const layouts = move.collections.map(({ layout }) => layout);
-  const dangling = await database.transaction((sql) => writeLate(sql, move));
+  const dangling = await underLease(database, lease, (sql) => writeLate(sql, move));
   const made: string[] = [];
   const refused: { name: string; sqlState: string }[] = [];
   for (const statement of afterLoadStatements({ schema: move.schema, layouts })) {
-    const { kind, name, table = "" } = statement;
-    if (kind === "foreign-key" && (await hasConstraint(database, move.schema, table, name)))
-      continue;
+    const { kind, name, table = "", sql: text } = statement;
     try {
-      await database.query(statement.sql);
-      made.push(name);
+      const isMade = await underLease(database, lease, async (sql) => {
+        if (kind === "foreign-key" && (await hasConstraint(sql, move.schema, table, name)))
+          return false;
+        await sql.query(text);
+        return true;
+      });
+      if (isMade) made.push(name);
     } catch (error) {
       // What the data does not bear out is told, and is no reason to have the records any less.
       if (!OutgrowError.is(error) || !REFUSED.has(error.sqlState ?? "")) throw error;
       refused.push({ name, sqlState: error.sqlState ?? "" });
     }
   }
-  const sequences = await raiseSequences(database, move.schema, layouts);
+  const sequences = await underLease(database, lease, (sql) =>
+    raiseSequences(sql, move.schema, layouts),
+  );
   return { dangling, made, refused, sequences };
 }
 
-/** unique_violation, foreign_key_violation, program_limit_exceeded (a value too long for an index). */
-const REFUSED: ReadonlySet<string> = new Set(["23505", "23503", "54000"]);
+/**
+ * unique_violation, foreign_key_violation, program_limit_exceeded (a value too long for an index),
+ * insufficient_privilege (somebody else's table may be written and not be referred to).
+ */
+const REFUSED: ReadonlySet<string> = new Set(["23505", "23503", "54000", "42501"]);
 
 async function hasConstraint(
-  database: Pick<SqlDatabase, "query">,
+  sql: SqlTransaction,
   schema: string,
   table: string,
   name: string,
 ): Promise<boolean> {
-  const { rows } = await database.query(
+  const { rows } = await sql.query(
     "select count(*) from pg_constraint where conrelid = to_regclass($1) and conname = $2",
     [qualified(schema, table), name],
   );
@@ -64,7 +80,11 @@ export async function unsettle(
   }
 }
 
-/** Writes the cells whose record is there by now. Returns those that still wait: references that dangle. */
+/**
+ * Writes the cells whose record is there by now. Returns those that still wait: references that dangle. What was
+ * written is kept for as long as the record that refers: when what it refers to goes and comes again (a prune, a
+ * later dump), that record need not change, and nothing else would say the cell.
+ */
 async function writeLate(sql: SqlTransaction, move: Move): Promise<Settlement["dangling"]> {
   const { rows: columns } = await sql.query(
     `select distinct l.collection, c.name, l.table_name, l.column_name
@@ -102,20 +122,50 @@ async function writeColumn(
   const [key, keyType, cellType] = (keys[0] ?? []) as readonly string[];
   if (key === undefined || cellType === undefined) return 0;
   const exists = (await referredTo(sql, place, column)).map(
-    (target) => `exists (select from ${target} = l.cell::${cellType})`,
+    ({ of, key: to }) => `exists (select from ${of} r where r.${quote(to)} = l.cell::${cellType})`,
   );
-  const settled = `${which} and ${exists.length === 0 ? "true" : exists.join(" and ")}`;
+  // A cell that is not NULL was written before, or is the app's own word.
+  const waits = `t.${quote(key)} = l.row::${keyType} and t.${quote(column)} is null and ${which}`;
   await sql.query(
     `update ${place} t set ${quote(column)} = l.cell::${cellType} from outgrow.late l
-     where t.${quote(key)} = l.row::${keyType} and ${settled}`,
+     where ${[waits, ...exists].join(" and ")}`,
   );
-  await sql.query(`delete from outgrow.late l where ${settled}`);
-  const { rows: left } = await sql.query(`select count(*) from outgrow.late l where ${which}`);
+  const { rows: left } = await sql.query(
+    `select count(*) from outgrow.late l, ${place} t where ${waits}`,
+  );
   return Number(left[0]?.[0]);
 }
 
-/** What a column's foreign keys demand: `table r where r.column`. */
-async function referredTo(sql: SqlTransaction, place: string, column: string): Promise<string[]> {
+/**
+ * Empties cells that can wait for what they refer to, as it is about to go: their foreign key would not let it go,
+ * or take along the records that refer to it. They are written when it comes again.
+ */
+export async function emptyLate(
+  sql: SqlTransaction,
+  move: Pick<Move, "schema" | "collections">,
+  { root, going }: Pick<Going, "root" | "going">,
+): Promise<void> {
+  for (const { name, columns } of move.collections.flatMap(({ layout }) => layout.tables)) {
+    for (const { name: column } of columns.filter(({ late }) => late === true)) {
+      const place = qualified(move.schema, name);
+      for (const { of, key } of await referredTo(sql, place, column)) {
+        if (of !== root.place) continue;
+        await sql.query(
+          `update ${place} r set ${quote(column)} = null where r.${quote(column)} in
+             (select t.${quote(key)} from ${root.from}
+              where ${root.scope} and ${root.key} in (select cell from ${going}))`,
+        );
+      }
+    }
+  }
+}
+
+/** The tables that a column's foreign keys refer to, as they are written in SQL, and which column of theirs. */
+async function referredTo(
+  sql: SqlTransaction,
+  place: string,
+  column: string,
+): Promise<{ readonly of: string; readonly key: string }[]> {
   const { rows } = await sql.query(
     `select n.nspname, c.relname, b.attname from pg_constraint k
      join pg_class c on c.oid = k.confrelid join pg_namespace n on n.oid = c.relnamespace
@@ -124,15 +174,15 @@ async function referredTo(sql: SqlTransaction, place: string, column: string): P
      where k.conrelid = $1::regclass and k.contype = 'f' and array_length(k.conkey, 1) = 1 and a.attname = $2`,
     [place, column],
   );
-  return rows.map(
-    ([schema, table, key]) =>
-      `${qualified(schema as string, table as string)} r where r.${quote(key as string)}`,
-  );
+  return rows.map(([schema, table, key]) => ({
+    of: qualified(schema as string, table as string),
+    key: key as string,
+  }));
 }
 
 /** Sequences behind the keys of these tables go on behind the highest key that was brought. */
 async function raiseSequences(
-  database: Pick<SqlDatabase, "query">,
+  sql: SqlTransaction,
   schema: string,
   layouts: readonly Layout[],
 ): Promise<string[]> {
@@ -141,14 +191,11 @@ async function raiseSequences(
     const [{ name, key, bound }] = tables;
     if (!bound || key.codec !== "integer") continue;
     const place = qualified(schema, name);
-    const { rows } = await database.query("select pg_get_serial_sequence($1, $2)", [
-      place,
-      key.name,
-    ]);
+    const { rows } = await sql.query("select pg_get_serial_sequence($1, $2)", [place, key.name]);
     const sequence = rows[0]?.[0];
     if (sequence === null || sequence === undefined) continue;
     // Never lowered: what it has given away stays given away.
-    const { rows: set } = await database.query(
+    const { rows: set } = await sql.query(
       `select setval(${literal(sequence)}, highest.value) from
          (select max(${quote(key.name)})::bigint as value from ${place}) highest, ${sequence} counter
        where highest.value > counter.last_value or (highest.value = counter.last_value and not counter.is_called)`,

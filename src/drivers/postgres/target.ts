@@ -16,12 +16,15 @@ import type {
 import type { Page, QueryPlan } from "../../store/query.ts";
 import { readCatalog } from "./catalog.ts";
 import { type CommitCollection, commitTo } from "./commit.ts";
+import { postgresControl } from "./control.ts";
 import type { SqlDatabase } from "./database.ts";
 import { PostgresLedger } from "./ledger.ts";
+import { postgresSide } from "./live.ts";
 import { queryRows } from "./query.ts";
-import { isStorable, literal, qualified, quote } from "./quote.ts";
+import { isStorable, qualified } from "./quote.ts";
+import { refusalsOf } from "./refusals.ts";
+import { rootSql } from "./root-sql.ts";
 import { count, read, rebuild, type ScanContext, scan } from "./scan.ts";
-import { ledgerKeySql } from "./tables.ts";
 
 const CAPABILITIES: Capabilities = {
   transaction: true,
@@ -38,16 +41,21 @@ export function postgresTarget(
   options: { readonly directory?: string } = {},
 ): Target {
   const ledger = new PostgresLedger(database);
+  const open = async (name: string): Promise<Driver> => {
+    const move = await ledger.find(name);
+    if (move === undefined) throw new OutgrowError("MOVE_UNKNOWN", { detail: name });
+    return new PostgresDriver(database, move, await collectionsOf(database, move));
+  };
   return {
     kind: database.kind,
     label: database.label,
     directory: options.directory,
     ledger,
     catalog: (schema) => readCatalog(database, schema),
-    async open(name) {
-      const move = await ledger.find(name);
-      if (move === undefined) throw new OutgrowError("MOVE_UNKNOWN", { detail: name });
-      return new PostgresDriver(database, move, await collectionsOf(database, move));
+    open,
+    live: {
+      control: postgresControl(database),
+      side: async (name) => postgresSide(database, name, await open(name)),
     },
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
@@ -138,12 +146,12 @@ class PostgresDriver implements Driver {
     return context === undefined ? nothing() : rebuild(context, from, options);
   }
 
-  async issue(many: number): Promise<readonly Revision[]> {
+  async issue(many: number, epoch = APP_EPOCH): Promise<readonly Revision[]> {
     const { rows } = await this.#database.query(
       "select nextval('outgrow.revision') from generate_series(1, $1::integer)",
       [String(many)],
     );
-    return rows.map(([number]) => revision(APP_EPOCH, Number(number)));
+    return rows.map(([number]) => revision(epoch, Number(number)));
   }
 
   async count(of: Address): Promise<number> {
@@ -155,22 +163,25 @@ class PostgresDriver implements Driver {
     const context = this.#context(from);
     if (context === undefined) return { records: [], next: undefined };
     const { database, schema, id, compiled } = context;
-    const [{ key }] = compiled.layout.tables;
-    const column = `t.${quote(key.name)}`;
-    const rest = `from outgrow.rest x where x.collection = ${id} and x.tenant = ${literal(from.tenant)} and x.row = ${column}::text`;
-    const derived = `coalesce((select x.key ${rest}), ${ledgerKeySql(key.codec, column)})`;
+    const { alone } = rootSql(schema, compiled, { id, tenant: from.tenant });
     return queryRows(
       {
         database,
         schema,
         layout: compiled.layout,
         tenant: from.tenant,
-        rest: compiled.restInLedger ? `(select x.rest::text ${rest})` : undefined,
-        key: key.codec === "derived-uuid" ? derived : undefined,
+        ...alone,
         fetch: (keys) => read(context, from, keys),
         scan: () => scan(context, from),
       },
       plan,
+    );
+  }
+
+  refusals(commit: Commit): ReturnType<NonNullable<Driver["refusals"]>> {
+    return refusalsOf(
+      { database: this.#database, move: this.#move, collections: this.#collections },
+      commit,
     );
   }
 

@@ -2,7 +2,13 @@
 import { toTaggedJson } from "../../collection/tagged-json.ts";
 import { OutgrowError } from "../../errors.ts";
 import { failpoint } from "../../failpoint.ts";
-import type { Commit, CommitReport, Conflict, RecordWrite } from "../../store/driver.ts";
+import type {
+  Commit,
+  CommitReport,
+  Conflict,
+  Expectation,
+  RecordWrite,
+} from "../../store/driver.ts";
 import type { QuarantineEntry } from "../../store/ledger.ts";
 import { COMMIT } from "./commit-script.ts";
 import type { RedisConnection } from "./connection.ts";
@@ -24,7 +30,8 @@ interface Line {
   readonly key: string;
   readonly known: string;
   readonly value: string;
-  readonly position: string;
+  /** Of a declared layout. */
+  readonly cells: string;
 }
 
 /** Some records of one collection. */
@@ -45,6 +52,7 @@ const NOTHING: CommitReport = { applied: 0, duplicate: 0, stale: 0, conflicts: [
 
 export async function commitTo(context: CommitContext, commit: Commit): Promise<CommitReport> {
   const parts = partsOf(context, commit);
+  checkWhole(commit, parts);
   await failpoint("commit.begin");
   let report = NOTHING;
   for (const part of parts) {
@@ -58,6 +66,15 @@ export async function commitTo(context: CommitContext, commit: Commit): Promise<
   }
   await failpoint("commit.after_commit");
   return report;
+}
+
+/** @throws {OutgrowError} UNSUPPORTED for what only one script can promise, where there are several */
+function checkWhole({ expects = [], capture }: Commit, parts: readonly Part[]): void {
+  if (capture) throw new OutgrowError("UNSUPPORTED", { detail: "a Redis has no outbox" });
+  if (expects.length > 0 && parts.length > 1) {
+    const detail = "writes that expect something have to fit one request";
+    throw new OutgrowError("UNSUPPORTED", { detail });
+  }
 }
 
 function added(a: CommitReport, b: CommitReport): CommitReport {
@@ -88,7 +105,7 @@ function partsOf(context: CommitContext, commit: Commit): readonly Part[] {
       lines = [];
     };
     for (const record of records) {
-      const line = lineOf(record);
+      const line = lineOf(record, names);
       const cost = costOf(connection, names, line);
       if (room.records === 0 || (cost > room.bytes && room.records < limits.records)) {
         end();
@@ -105,13 +122,15 @@ function partsOf(context: CommitContext, commit: Commit): readonly Part[] {
   return parts.map((sections, index) => ({ number: index + 1, of: parts.length, sections }));
 }
 
-function lineOf(record: RecordWrite): Line {
+function lineOf(record: RecordWrite, { cells }: CollectionNames): Line {
+  const isPresent = record.state === "present";
+  const encoded = isPresent ? cells?.encode(record.value) : undefined;
   return {
     record,
     key: record.key,
     known: knownText(record),
-    value: record.state === "present" ? valueText(record.value) : "",
-    position: record.position === undefined ? "" : String(record.position),
+    value: encoded?.body ?? (isPresent ? valueText(record.value) : ""),
+    cells: encoded?.cells ?? "",
   };
 }
 
@@ -124,6 +143,7 @@ function costOf(connection: RedisConnection, names: CollectionNames, line: Line)
     OVERHEAD +
     name +
     connection.cost(line.known) +
+    connection.cost(line.cells) +
     Math.min(value, argument) +
     // A record in conflict brings its bytes.
     (line.record.state === "conflict" ? Math.min(value, argument) : 0)
@@ -179,6 +199,10 @@ async function commitPart(
         break;
       case "pieces":
         break;
+      case "expect": {
+        const [, collection, key] = reply as readonly string[];
+        throw new OutgrowError("WRITE_CONFLICT", { collection, key });
+      }
       case "fenced":
         throw new OutgrowError("FENCED", { detail: context.move.name });
       case "unknown":
@@ -297,6 +321,7 @@ class Request {
     this.#origins(origins);
     // How many pieces there are is known last.
     const pieceCount = this.args.push("") - 1;
+    this.#expectations(context, commit.expects ?? []);
     for (const section of part.sections) this.#section(section);
     this.#counts(commit, part, isLast);
     const quarantine = isLast ? (ledger?.quarantine ?? []) : [];
@@ -323,20 +348,38 @@ class Request {
     }
   }
 
+  #expectations({ collections }: CommitContext, expects: readonly Expectation[]): void {
+    this.args.push(String(expects.length));
+    for (const { collection, key, revision } of expects) {
+      const names = collections.get(collection);
+      if (names === undefined) throw new OutgrowError("MOVE_UNKNOWN", { collection });
+      const name = names.cells === undefined ? names.record(key) : names.known;
+      this.keys.push(names.known, names.rest, names.claims, name);
+      this.args.push(collection, names.cells?.shape ?? "", key, revision ?? "");
+    }
+  }
+
   #section({ collection, names, lines }: Section): void {
     const { keys, args, pieces } = this;
-    keys.push(names.known, names.keys, names.order);
-    for (const { key } of lines) keys.push(names.record(key));
-    args.push(collection, String(lines.length));
+    keys.push(names.known, names.keys, names.order, names.rest, names.claims);
+    if (names.cells === undefined) for (const { key } of lines) keys.push(names.record(key));
+    args.push(collection, names.cells?.shape ?? "");
+    // Nothing to decide but whether they are there: all present, and whole.
+    const isPlain = args.push("") - 1;
+    args.push(String(lines.length));
     for (const { key } of lines) args.push(key);
     for (const { known } of lines) args.push(known);
+    const before = pieces.names.length;
     for (const { value } of lines) args.push(pieces.long(value));
-    for (const { position } of lines) args.push(position);
+    if (names.cells !== undefined) for (const { cells } of lines) args.push(cells);
+    const areWhole = pieces.names.length === before;
+    if (areWhole && lines.every(({ record }) => record.state === "present")) args[isPlain] = "1";
   }
 
   /** T1: this part's share of what was read. What the caller took out of the batch is counted with the last part. */
   #counts({ writes, ledger }: Commit, part: Part, isLast: boolean): void {
     const read = Object.entries(ledger?.read ?? {});
+    const duplicates = ledger?.duplicates ?? {};
     this.args.push(String(read.length));
     for (const [name, total] of read) {
       const section = part.sections.findIndex(({ collection }) => collection === name);
@@ -347,7 +390,7 @@ class Request {
         name,
         String(section + 1),
         String(isLast ? total - (given - here) : here),
-        String(isLast ? (ledger?.duplicates?.[name] ?? 0) : 0),
+        String(isLast && Object.hasOwn(duplicates, name) ? duplicates[name] : 0),
         String(isLast ? entries.length : 0),
       );
     }

@@ -1,8 +1,9 @@
 /** From an address to a Redis target: over TCP, TLS, or HTTP as Upstash speaks it. */
 import { OutgrowError } from "../../errors.ts";
 import { maskPassword } from "../mask.ts";
+import type { Check } from "../postgres/checkup.ts";
 import type { RedisConnection } from "./connection.ts";
-import { type PreflightOptions, preflight } from "./preflight.ts";
+import { checkRedis, type PreflightOptions, preflight } from "./preflight.ts";
 import { RestConnection } from "./rest.ts";
 import { redisTarget } from "./target.ts";
 import { TcpConnection } from "./tcp.ts";
@@ -11,8 +12,11 @@ export type { RedisConnection } from "./connection.ts";
 export { type Preflight, type PreflightOptions, preflight } from "./preflight.ts";
 export { redisTarget } from "./target.ts";
 
-/** Where hosts put the token of their HTTP address. */
-const TOKENS = ["UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_TOKEN"] as const;
+/** Where hosts put an HTTP address, and the token for it. */
+const TOKENS = [
+  ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"],
+  ["KV_REST_API_URL", "KV_REST_API_TOKEN"],
+] as const;
 /** The parameter by which an address declares a loss window, in seconds. */
 const LOSS = "lossWindow";
 
@@ -36,13 +40,21 @@ export function connectRedis(address: string, token?: string): RedisConnection {
   if (!isRedisAddress(address)) {
     throw new OutgrowError("TARGET_ADDRESS", { detail: maskPassword(address) });
   }
-  const given = token ?? TOKENS.map((name) => process.env[name]).find(Boolean);
+  const given = token ?? tokenOf(address);
   if (given === undefined) {
-    throw new OutgrowError("TARGET_ADDRESS", {
-      detail: `${maskPassword(address)} needs its token in ${TOKENS.join(" or ")}`,
-    });
+    const wanted = TOKENS.map(([, name]) => name).join(" or ");
+    const detail = `${maskPassword(address)} needs its token in ${wanted}`;
+    throw new OutgrowError("TARGET_ADDRESS", { detail });
   }
   return new RestConnection(address, given);
+}
+
+/** The token that the environment names for this address, or for no address: it goes to nobody else. */
+function tokenOf(address: string): string | undefined {
+  const bare = (url: string | undefined): string | undefined => url?.replace(/\/+$/, "");
+  const pairs = TOKENS.map(([url, token]) => [process.env[url], process.env[token]] as const);
+  const own = pairs.find(([url, token]) => token && bare(url) === bare(address));
+  return (own ?? pairs.find(([url, token]) => token && !url))?.[1];
 }
 
 /**
@@ -50,7 +62,7 @@ export function connectRedis(address: string, token?: string): RedisConnection {
  *
  * @param address `redis://…`, `rediss://…`, or `https://…` of an Upstash REST address; `?lossWindow=SECONDS` declares
  * what a crash of the server may lose.
- * @throws {OutgrowError} TARGET_ADDRESS, TARGET_UNREACHABLE, TARGET_REFUSED, UNSUPPORTED
+ * @throws {OutgrowError} TARGET_ADDRESS, TARGET_UNREACHABLE, TARGET_REFUSED, and as `preflight`
  */
 export async function openRedis(
   address: string,
@@ -65,6 +77,17 @@ export async function openRedis(
     await connection[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** What would stand in the way of a Redis as a target, and what is good to know of it. */
+export async function examineRedis(
+  address: string,
+  options: RedisOptions = {},
+): Promise<{ readonly label: string; readonly checks: readonly Check[] }> {
+  const { bare, seconds } = declared(address);
+  await using connection = connectRedis(bare, options.token);
+  const lossWindowSeconds = options.lossWindowSeconds ?? seconds;
+  return { label: connection.label, checks: await checkRedis(connection, { lossWindowSeconds }) };
 }
 
 function declared(address: string): {

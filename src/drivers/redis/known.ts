@@ -85,10 +85,10 @@ const UNKNOWN = dumpRevision(0);
 export function storedOf(
   key: string,
   known: string | null,
-  text: string | null,
+  held: { readonly value: Value } | undefined,
 ): Stored | undefined {
   const state = known?.[0];
-  if (text === null) {
+  if (held === undefined) {
     if (known === null || state !== STATES.deleted) return undefined;
     const { position } = placeOf(known, REVISION_END);
     const revision = known.slice(1, REVISION_END) as Revision;
@@ -103,7 +103,7 @@ export function storedOf(
       exception: undefined,
     };
   }
-  const value = textValue(text);
+  const { value } = held;
   if (known === null || state !== STATES.present) {
     return {
       key,

@@ -13,6 +13,7 @@ import type {
   SourceFile,
   SpillCount,
 } from "../../store/ledger.ts";
+import { checkCells, collectionsOf, countSpills } from "./collections.ts";
 import { rawBytes, rawText } from "./commit.ts";
 import { ask, askAll, fields, type RedisConnection, texts } from "./connection.ts";
 import {
@@ -23,25 +24,28 @@ import {
   serverTime,
   UNDER_LEASE,
 } from "./lease.ts";
-import { collectionNames, hashTag } from "./names.ts";
 import { Pieces } from "./pieces.ts";
 import { allListed, type Listed, list, listed, namesOf, unlist } from "./registry.ts";
 import { runRepeatable, runScript, script } from "./script.ts";
 import { dropCollection, dropLedger, pruneCollection } from "./undo.ts";
 
-/** Takes collections for the move and sets its fields, all or nothing. Says which collection is another's. */
+/**
+ * Takes collections for the move and sets its fields, all or nothing. Says which collection is another's; 0 when the
+ * lease that is given is no more.
+ */
 const SET_UP = script(`
+if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], 'lease') ~= ARGV[3] then return 0 end
 local many = tonumber(ARGV[2])
-for i = 3, many + 2 do
+for i = 4, many + 3 do
   local by = redis.call('HGET', KEYS[2], ARGV[i])
   if by and by ~= ARGV[1] then return ARGV[i] end
 end
-for i = 3, many + 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[1]) end
+for i = 4, many + 3 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[1]) end
 local now = redis.call('TIME')
 now = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
 redis.call('HSETNX', KEYS[1], 'created', now)
 redis.call('HSET', KEYS[1], 'updated', now)
-for i = many + 3, #ARGV, 2 do
+for i = many + 4, #ARGV, 2 do
   local value = ARGV[i + 1]
   if string.byte(value, 1) == 1 then value = redis.call('GET', KEYS[3 + tonumber(string.sub(value, 2))]) end
   if value then redis.call('HSET', KEYS[1], ARGV[i], value) end
@@ -106,15 +110,15 @@ export class RedisLedger implements Ledger {
     const text = (field: string): string => held.get(field) ?? "";
     if (!held.has("run")) return undefined;
     const names = JSON.parse(text("collections")) as string[];
-    const counts: Record<string, CollectionCounts> = {};
-    const templates: Record<string, Move["templates"][string]> = {};
-    const collections: MoveCollection[] = [];
-    for (const name of names) {
-      const numbers = COUNTS.map((what) => [what, Number(held.get(`${what}:${name}`) ?? 0)]);
-      counts[name] = Object.fromEntries(numbers) as unknown as CollectionCounts;
-      templates[name] = JSON.parse(held.get(`templates:${name}`) ?? "{}");
-      collections.push({ name, layout: JSON.parse(text(`layout:${name}`)) });
-    }
+    const countsOf = (name: string): CollectionCounts =>
+      Object.fromEntries(
+        COUNTS.map((what) => [what, Number(held.get(`${what}:${name}`) ?? 0)]),
+      ) as unknown as CollectionCounts;
+    const templatesOf = (name: string): Move["templates"][string] =>
+      JSON.parse(held.get(`templates:${name}`) ?? "{}");
+    const collections = names.map(
+      (name): MoveCollection => ({ name, layout: JSON.parse(text(`layout:${name}`)) }),
+    );
     return {
       id: where.id,
       name: text("name"),
@@ -124,8 +128,9 @@ export class RedisLedger implements Ledger {
       phase: text("phase") as Move["phase"],
       files: JSON.parse(text("files")),
       collections,
-      templates,
-      counts,
+      // A collection may be called `__proto__`.
+      templates: Object.fromEntries(names.map((name) => [name, templatesOf(name)])),
+      counts: Object.fromEntries(names.map((name) => [name, countsOf(name)])),
       createdAt: new Date(Number(text("created"))).toISOString(),
       updatedAt: new Date(Number(text("updated"))).toISOString(),
       leased: held.has("holder") && Number(text("heartbeat")) > serverTime(time) - LEASE_MS,
@@ -145,6 +150,7 @@ export class RedisLedger implements Ledger {
     checkNames(move);
     const where = await list(this.#connection, move.name, move.schema, move.tenant);
     try {
+      await checkCells(this.#connection, move.tenant, move.collections);
       await this.#setUp(where, move.collections, [], {
         name: move.name,
         tenant: move.tenant,
@@ -154,7 +160,8 @@ export class RedisLedger implements Ledger {
         files: JSON.stringify(move.files),
       });
     } catch (error) {
-      if (OutgrowError.is(error, "TABLE_TAKEN")) await unlist(this.#connection, move.name, where);
+      // Refused before anything was made, unlike by a lost answer.
+      if (OutgrowError.is(error) && !error.retry) await unlist(this.#connection, move.name, where);
       throw error;
     }
     return (await this.find(move.name)) as Move;
@@ -164,17 +171,20 @@ export class RedisLedger implements Ledger {
     name: string,
     files: readonly SourceFile[],
     added: readonly MoveCollection[],
+    lease?: Lease,
   ): Promise<Move> {
     const { where, move } = await this.#known(name);
     const zeros = move.collections.flatMap((one) =>
       COUNTS.map((what) => [`${what}:${one.name}`, "0"]),
     );
-    await this.#setUp(where, added, move.collections, {
+    await checkCells(this.#connection, move.tenant, added);
+    const set = {
       run: String(move.run + 1),
       phase: "copying",
       files: JSON.stringify(files),
       ...Object.fromEntries(zeros),
-    });
+    };
+    await this.#setUp(where, added, move.collections, set, lease);
     return (await this.find(name)) as Move;
   }
 
@@ -183,6 +193,7 @@ export class RedisLedger implements Ledger {
     added: readonly MoveCollection[],
     known: readonly MoveCollection[],
     more: Readonly<Record<string, string>>,
+    lease?: Lease,
   ): Promise<void> {
     for (const { name } of added) {
       if (!name.isWellFormed()) {
@@ -194,19 +205,22 @@ export class RedisLedger implements Ledger {
     const set = Object.entries({ ...more, collections: JSON.stringify(names) });
     for (const { name, layout } of added) set.push([`layout:${name}`, JSON.stringify(layout)]);
     const pieces = new Pieces(this.#connection, keys.piece);
-    const args = [String(where.id), String(added.length), ...added.map(({ name }) => name)];
+    const args = [String(where.id), String(added.length), String(lease?.number ?? "")];
+    args.push(...added.map(({ name }) => name));
     for (const [field, value] of set) args.push(field, pieces.long(value));
     await pieces.bring();
     const all = [keys.move, keys.taken, keys.checkpoints, ...pieces.names];
     const taken = await runRepeatable(this.#connection, SET_UP, all, args);
+    if (taken === 0) throw new OutgrowError("FENCED", { detail: lease?.move ?? "" });
     if (taken !== "") {
       throw new OutgrowError("TABLE_TAKEN", { detail: `${keys.tag}:${String(taken)}` });
     }
   }
 
   /** Nothing refers to anything by a rule of the store, and nothing waited. */
-  async settle(name: string): Promise<Settlement> {
+  async settle(name: string, lease: Lease): Promise<Settlement> {
     await this.#known(name);
+    await this.heartbeat(lease);
     return NO_SETTLEMENT;
   }
 
@@ -312,16 +326,18 @@ export class RedisLedger implements Ledger {
     if (done !== 1) throw new OutgrowError("TARGET_BUSY", { detail: "the entry was just changed" });
   }
 
-  /** A record is stored whole: nothing spills. */
-  async spills(): Promise<readonly SpillCount[]> {
-    return [];
+  /** A record is stored whole; only cells that a layout declares may not be able to hold what it says. */
+  async spills(name: string): Promise<readonly SpillCount[]> {
+    const { where, move } = await this.#known(name);
+    return countSpills(this.#connection, collectionsOf(where, move));
   }
 
-  async prune(name: string): Promise<number> {
+  async prune(name: string, lease: Lease): Promise<number> {
     const { where, move } = await this.#known(name);
+    const by = { move: namesOf(where).move, run: move.run, lease };
     let pruned = 0;
     for (const names of collectionsOf(where, move).values()) {
-      pruned += await pruneCollection(this.#connection, names, move.run);
+      pruned += await pruneCollection(this.#connection, names, by);
     }
     return pruned;
   }
@@ -334,22 +350,11 @@ export class RedisLedger implements Ledger {
     await dropLedger(this.#connection, namesOf(where), [...collections.keys()]);
     await unlist(this.#connection, name, where);
     await this.#settleDown();
-    return { tables: [...collections.values()].map(({ prefix }) => `${prefix}*`) };
+    const tables = [...collections.values()].flatMap(({ cells, prefix }) =>
+      cells === undefined ? [`${prefix}*`] : cells.cells.map(({ key }) => key),
+    );
+    return { tables };
   }
-}
-
-/** What a move's collections are called. */
-export function collectionsOf(
-  { schema, tenant, id }: Listed,
-  move: Pick<Move, "collections">,
-): ReadonlyMap<string, ReturnType<typeof collectionNames>> {
-  const tag = hashTag(schema, tenant);
-  return new Map(
-    move.collections.map(({ name, layout }) => [
-      name,
-      collectionNames(tag, id, name, layout.tables[0].key.codec),
-    ]),
-  );
 }
 
 function entryOf(

@@ -10,16 +10,19 @@
  *   {tenant}:outgrow:7:known:collection     hash: ledger key -> what is known of the record (the sidecar)
  *   {tenant}:outgrow:7:keys:collection      sorted set, all scores 0: ledger keys of present records
  *   {tenant}:outgrow:7:order:collection     sorted set: the same by position, of those that have one
+ *   {tenant}:outgrow:7:rest:collection      hash: ledger key -> where the cells of a record are, and what has none
+ *   {tenant}:outgrow:7:claims               hash: name of an app's key -> whose it is
  *   {tenant}:outgrow:7:piece:…              an argument too long for one request, until its commit; lapses by itself
- *   outgrow:moves                           hash: which moves there are, and the counter of revisions
+ *   outgrow:moves                           hash: which moves there are, and the counters of revisions
  *
  * `%` and two hex digits stand for a byte that would be read as something else. `%` and another letter begins
  * what is not plain text.
  */
 import { decodeKey, encodeKey } from "../../collection/key.ts";
 import type { KeyColumn } from "../../layout/layout.ts";
+import type { Cells } from "./cells.ts";
 
-/** Lists the moves. Its fields: `m:` and a move's name; `#id`, `#revision`, `#version`. */
+/** Lists the moves. Its fields: `m:` and a move's name; `#id`, `#version`, `#revision:EPOCH`. */
 export const REGISTRY = "outgrow:moves";
 
 /** The schema that is left out of names. */
@@ -47,6 +50,7 @@ export interface MoveNames {
   readonly checkpoints: string;
   readonly quarantine: string;
   readonly raw: string;
+  readonly claims: string;
   readonly piece: string;
 }
 
@@ -60,15 +64,24 @@ export function moveNames(schema: string, tenant: string, id: number): MoveNames
     checkpoints: `${own}:checkpoints`,
     quarantine: `${own}:quarantine`,
     raw: `${own}:raw`,
+    claims: `${own}:claims`,
     piece: `${own}:piece:`,
   };
 }
 
 /** Names of a collection's keys. */
 export interface CollectionNames {
+  readonly collection: string;
   readonly known: string;
   readonly keys: string;
   readonly order: string;
+  /** The move's hash has a field of this name while its indexes may lack records. */
+  readonly move: string;
+  readonly unindexed: string;
+  /** Of a declared layout only: where its cells are. */
+  readonly rest: string;
+  readonly claims: string;
+  readonly cells: Cells | undefined;
   /** What the names of its records begin with. */
   readonly prefix: string;
   /** The name of a record. @param key ledger text */
@@ -86,15 +99,22 @@ export function collectionNames(
   id: number,
   collection: string,
   codec: KeyColumn["codec"],
+  cells?: Cells,
 ): CollectionNames {
   const own = `${tag}:outgrow:${id}`;
   const name = part(collection);
   const prefix = `${tag}:${name}:`;
   const plain = codec === "integer" || codec === "number" ? "n" : "s";
   return {
+    collection,
     known: `${own}:known:${name}`,
     keys: `${own}:keys:${name}`,
     order: `${own}:order:${name}`,
+    move: `${own}:move`,
+    unindexed: `unindexed:${collection}`,
+    rest: `${own}:rest:${name}`,
+    claims: `${own}:claims`,
+    cells,
     prefix,
     record: (key) => prefix + keyName(key, plain),
     key: (record) => {

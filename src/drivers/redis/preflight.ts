@@ -1,8 +1,10 @@
 /**
  * Whether a Redis may hold data that is nowhere else: it keeps what it acknowledged over a kill, and throws nothing
  * away. Asked of INFO, which hosted servers answer too; only how often the log is forced to disk needs CONFIG.
+ * `outgrow doctor` shows each finding; a target is opened only when none of them is a problem.
  */
-import { OutgrowError } from "../../errors.ts";
+import { type ErrorCode, OutgrowError } from "../../errors.ts";
+import type { Check } from "../postgres/checkup.ts";
 import { ask, type RedisConnection } from "./connection.ts";
 import { RedisReplyError } from "./resp.ts";
 
@@ -28,37 +30,110 @@ export interface Preflight {
   readonly notes: readonly string[];
 }
 
+/** One finding; a problem says by which code a target is refused. */
+interface Finding extends Check {
+  readonly code?: ErrorCode;
+}
+
+interface Findings {
+  readonly durable: boolean;
+  readonly waits: boolean;
+  readonly checks: readonly Finding[];
+}
+
 /**
- * @throws {OutgrowError} UNSUPPORTED for a server too old, a replica, one that may evict keys, and one that keeps no
- * log (unless a loss window is declared).
+ * @throws {OutgrowError} UNSUPPORTED for a server too old or a replica, KV_CLUSTER for a node of a cluster, KV_EVICTS
+ * for one that may throw keys away, KV_NOT_DURABLE for one without a log (unless a loss window is declared).
  */
 export async function preflight(
   connection: RedisConnection,
   options: PreflightOptions = {},
 ): Promise<Preflight> {
-  const info = await infoOf(connection);
-  const notes: string[] = [];
-  const version = info.get("redis_version");
-  if (version === undefined) {
-    notes.push("The server does not tell its version.");
-  } else if (!atLeast(version, OLDEST)) {
-    throw refused(`Redis ${version}; it must be ${OLDEST.join(".")} or newer: upgrade it`);
+  const { durable, waits, checks } = await findings(connection, options);
+  for (const { status, code = "UNSUPPORTED", found } of checks) {
+    if (status === "problem") throw new OutgrowError(code, { detail: found });
   }
-  if (info.get("role") === "slave") {
-    throw refused("this Redis is a replica: name its primary");
-  }
-  checkEviction(info, notes);
-  if (info.get("cluster_enabled") === "1") {
-    notes.push(
-      "The server is a node of a cluster: all of a move must lie on the node that was named.",
-    );
-  }
-  const durable = await durability(connection, info, options, notes);
-  return { durable, waits: version !== undefined && atLeast(version, WAITS), notes };
+  const notes = checks
+    .filter(({ status }) => status === "warning")
+    .map(({ found, advice }) => `${found}. ${advice}`);
+  return { durable, waits, notes };
 }
 
-function refused(detail: string): OutgrowError {
-  return new OutgrowError("UNSUPPORTED", { detail });
+/** Every finding, also those for which a target is refused: what `doctor` shows. */
+export async function checkRedis(
+  connection: RedisConnection,
+  options: PreflightOptions = {},
+): Promise<readonly Check[]> {
+  const startedAt = performance.now();
+  await ask(connection, "PING");
+  const elapsed = performance.now() - startedAt;
+  const { checks } = await findings(connection, options);
+  const found = `${connection.label} answers in ${elapsed.toFixed(1)} ms`;
+  const near =
+    elapsed < 100
+      ? good("connection", found)
+      : warning(
+          "connection",
+          found,
+          "Run the move from a machine near it: each batch waits for a reply",
+        );
+  return [near, ...checks].map(({ name, status, found: what, advice }) => ({
+    name,
+    status,
+    found: what,
+    advice,
+  }));
+}
+
+async function findings(connection: RedisConnection, options: PreflightOptions): Promise<Findings> {
+  const info = await infoOf(connection);
+  const version = info.get("redis_version");
+  const often =
+    info.get("aof_enabled") === "1" ? await configured(connection, "appendfsync") : undefined;
+  return {
+    durable: often === "always",
+    waits: version !== undefined && atLeast(version, WAITS),
+    checks: [
+      versionOf(version),
+      roleOf(info.get("role")),
+      topology(info.get("cluster_enabled")),
+      eviction(info.get("maxmemory_policy")),
+      durability(info.get("aof_enabled"), often, options),
+    ],
+  };
+}
+
+const good = (name: string, found: string): Finding => ({ name, status: "ok", found, advice: "" });
+const warning = (name: string, found: string, advice: string): Finding => ({
+  name,
+  status: "warning",
+  found,
+  advice,
+});
+const problem = (name: string, code: ErrorCode, found: string, advice: string): Finding => ({
+  name,
+  status: "problem",
+  found,
+  advice,
+  code,
+});
+
+function versionOf(version: string | undefined): Finding {
+  if (version === undefined) {
+    return warning(
+      "version",
+      "the server does not tell its version",
+      "It must be Redis 6.2 or newer",
+    );
+  }
+  if (atLeast(version, OLDEST)) return good("version", `Redis ${version}`);
+  const oldest = OLDEST.join(".");
+  return problem(
+    "version",
+    "UNSUPPORTED",
+    `Redis ${version}; it must be ${oldest} or newer`,
+    "Upgrade the server",
+  );
 }
 
 function atLeast(version: string, [major, minor]: readonly [number, number]): boolean {
@@ -66,53 +141,81 @@ function atLeast(version: string, [major, minor]: readonly [number, number]): bo
   return first > major || (first === major && second >= minor);
 }
 
-function checkEviction(info: ReadonlyMap<string, string>, notes: string[]): void {
-  const policy = info.get("maxmemory_policy");
-  if (policy === undefined) {
-    notes.push("The server does not tell whether it evicts keys: make sure that eviction is off.");
-  } else if (policy !== "noeviction") {
-    throw refused(
-      `maxmemory-policy is ${policy}, which throws records away when memory is short: set it to noeviction`,
-    );
-  }
+function roleOf(role: string | undefined): Finding {
+  return role === "slave"
+    ? problem(
+        "role",
+        "UNSUPPORTED",
+        "this Redis is a replica, which takes no writes",
+        "Name its primary",
+      )
+    : good("role", role === undefined ? "the server takes writes" : "primary");
 }
 
-async function durability(
-  connection: RedisConnection,
-  info: ReadonlyMap<string, string>,
+/** A move's own keys lie in one slot, but the list of moves and what others put under its names lie in any. */
+function topology(cluster: string | undefined): Finding {
+  return cluster === "1"
+    ? problem(
+        "cluster",
+        "KV_CLUSTER",
+        "cluster_enabled is 1",
+        "Name a server that is no cluster's node",
+      )
+    : good("cluster", "not a node of a cluster");
+}
+
+function eviction(policy: string | undefined): Finding {
+  const advice = "Set maxmemory-policy noeviction";
+  if (policy === undefined) {
+    return warning("eviction", "the server does not tell whether it evicts keys", advice);
+  }
+  return policy === "noeviction"
+    ? good("eviction", "maxmemory-policy is noeviction")
+    : problem("eviction", "KV_EVICTS", `maxmemory-policy is ${policy}`, advice);
+}
+
+function durability(
+  isLogged: string | undefined,
+  often: string | undefined,
   { lossWindowSeconds }: PreflightOptions,
-  notes: string[],
-): Promise<boolean> {
-  const isLogged = info.get("aof_enabled");
+): Finding {
+  const name = "durability";
   if (isLogged === undefined) {
-    notes.push(
-      "The server does not tell whether it keeps a log: what it promises is its host's word.",
+    return warning(
+      name,
+      "the server does not tell whether it keeps a log",
+      "Its host answers for that",
     );
-    return false;
   }
   if (isLogged === "0") {
-    if (lossWindowSeconds === undefined) {
-      throw refused(
-        "appendonly is no, so a crash loses what was acknowledged: set appendonly yes, or declare a loss window",
+    const advice = "Set appendonly yes, or declare what may be lost: ?lossWindow=SECONDS";
+    return lossWindowSeconds === undefined
+      ? problem(name, "KV_NOT_DURABLE", "appendonly is no", advice)
+      : warning(
+          name,
+          `appendonly is no: up to ${lossWindowSeconds} seconds of writes may be lost, as declared`,
+          "Set appendonly yes to lose none",
+        );
+  }
+  const advice = "Set appendfsync always to lose none";
+  switch (often) {
+    case "always":
+      return good(name, "appendonly is yes, appendfsync is always");
+    case undefined:
+      return warning(name, "CONFIG is not allowed, so appendfsync is not known", advice);
+    case "everysec":
+      return warning(
+        name,
+        "appendfsync is everysec: a crash of the machine loses up to two seconds of writes",
+        advice,
       );
-    }
-    notes.push(
-      `The server keeps no log: up to ${lossWindowSeconds} seconds of writes may be lost, as declared.`,
-    );
-    return false;
+    default:
+      return warning(
+        name,
+        `appendfsync is ${often}: a crash of the machine loses what it had not written yet`,
+        advice,
+      );
   }
-  const often = await configured(connection, "appendfsync");
-  if (often === undefined) {
-    notes.push("CONFIG is not allowed, so how often the log is forced to disk is not known.");
-    return false;
-  }
-  if (often === "always") return true;
-  notes.push(
-    often === "everysec"
-      ? "appendfsync is everysec: a crash of the machine loses up to two seconds of acknowledged writes."
-      : `appendfsync is ${often}: a crash of the machine loses what its system had not written yet.`,
-  );
-  return false;
 }
 
 async function infoOf(connection: RedisConnection): Promise<ReadonlyMap<string, string>> {

@@ -93,8 +93,13 @@ export async function unlist(
   await runRepeatable(connection, REMOVE, [REGISTRY], [`m:${name}`, String(id)]);
 }
 
-/** The last of so many numbers that are now issued. */
-export async function issueNumbers(connection: RedisConnection, count: number): Promise<number> {
-  const [last] = await askAll(connection, [["HINCRBY", REGISTRY, "#revision", String(count)]]);
+/** The last of so many numbers that are now issued in an epoch. */
+export async function issueNumbers(
+  connection: RedisConnection,
+  count: number,
+  epoch: number,
+): Promise<number> {
+  const field = `#revision:${epoch}`;
+  const [last] = await askAll(connection, [["HINCRBY", REGISTRY, field, String(count)]]);
   return Number(last);
 }

@@ -11,20 +11,86 @@ export class RedisReplyError extends Error {
 
 export type Reply = null | string | number | RedisReplyError | readonly Reply[];
 
-/** Pieces of about this length are handed to the socket: a batch is not copied into one text first. */
+/** Commands are written into buffers of this size: none is copied into one text, or one buffer, first. */
 const PIECE = 256 * 1024;
+/** Shorter arguments are written character by character: calling out of the engine would cost more. */
+const SHORT = 48;
+/** Room for `$`, the digits of a length, and line ends. */
+const FRAME = 24;
 
-/** The command as texts to send one after the other. */
-export function* commandTexts(command: readonly string[]): Generator<string> {
-  let text = `*${command.length}\r\n`;
-  for (const argument of command) {
-    text += `$${Buffer.byteLength(argument)}\r\n${argument}\r\n`;
-    if (text.length > PIECE) {
-      yield text;
-      text = "";
+/**
+ * Commands as bytes, in pieces to send one after the other.
+ *
+ * The length of an argument stands before it, and is known only when it has been written. Nearly always it is that
+ * of the text: so the text is written behind a length that is taken for granted, and moved where that was wrong.
+ */
+export function* encodeCommands(commands: readonly (readonly string[])[]): Generator<Buffer> {
+  let piece = Buffer.allocUnsafeSlow(PIECE);
+  let at = 0;
+  for (const command of commands) {
+    if (at + FRAME > piece.length) {
+      yield piece.subarray(0, at);
+      piece = Buffer.allocUnsafeSlow(PIECE);
+      at = 0;
+    }
+    at = lineEnd(piece, number(piece, at, STAR, command.length));
+    for (const argument of command) {
+      const most = argument.length * 3 + FRAME;
+      if (at + most > piece.length) {
+        if (at > 0) yield piece.subarray(0, at);
+        piece = Buffer.allocUnsafeSlow(Math.max(PIECE, most));
+        at = 0;
+      }
+      at = bulk(piece, at, argument);
     }
   }
-  if (text !== "") yield text;
+  if (at > 0) yield piece.subarray(0, at);
+}
+
+const [STAR, DOLLAR, CR, LF] = [42, 36, 13, 10] as const;
+
+function number(piece: Buffer, from: number, mark: number, value: number): number {
+  const end = from + 1 + digitsOf(value);
+  piece[from] = mark;
+  let left = value;
+  for (let at = end - 1; at > from; at--) {
+    piece[at] = 48 + (left % 10);
+    left = Math.floor(left / 10);
+  }
+  return end;
+}
+
+function digitsOf(value: number): number {
+  let digits = 1;
+  for (let bound = 10; value >= bound; bound *= 10) digits++;
+  return digits;
+}
+
+function lineEnd(piece: Buffer, at: number): number {
+  piece[at] = CR;
+  piece[at + 1] = LF;
+  return at + 2;
+}
+
+function bulk(piece: Buffer, from: number, text: string): number {
+  const { length } = text;
+  const body = lineEnd(piece, number(piece, from, DOLLAR, length));
+  if (length <= SHORT) {
+    let index = 0;
+    for (; index < length; index++) {
+      const code = text.charCodeAt(index);
+      if (code > 127) break;
+      piece[body + index] = code;
+    }
+    if (index === length) return lineEnd(piece, body + length);
+  }
+  const written = piece.write(text, body, "utf8");
+  if (written === length) return lineEnd(piece, body + length);
+  // Not ASCII: its length in bytes may have more digits.
+  const behind = from + 1 + digitsOf(written) + 2;
+  if (behind !== body) piece.copyWithin(behind, body, body + written);
+  lineEnd(piece, number(piece, from, DOLLAR, written));
+  return lineEnd(piece, behind + written);
 }
 
 interface Open {
@@ -32,8 +98,7 @@ interface Open {
   readonly length: number;
 }
 
-const CR = 13;
-const [SIMPLE, ERROR, INTEGER, BULK, ARRAY] = [43, 45, 58, 36, 42];
+const [SIMPLE, ERROR, INTEGER] = [43, 45, 58];
 
 /** Takes bytes in pieces and tells of each reply. What was parsed once is not parsed again. */
 export class ReplyParser {
@@ -74,7 +139,7 @@ export class ReplyParser {
     }
     const kind = bytes[at];
     const behind = end + 2;
-    if (kind === BULK) {
+    if (kind === DOLLAR) {
       const length = Number(bytes.toString("latin1", at + 1, end));
       if (length === -1) return this.#done(null, behind);
       if (bytes.length < behind + length + 2) {
@@ -87,7 +152,7 @@ export class ReplyParser {
     if (kind === INTEGER) return this.#done(Number(text), behind);
     if (kind === SIMPLE) return this.#done(text, behind);
     if (kind === ERROR) return this.#done(new RedisReplyError(text), behind);
-    if (kind !== ARRAY) throw new TypeError("This is not the protocol of Redis.");
+    if (kind !== STAR) throw new TypeError("This is not the protocol of Redis.");
     const length = Number(text);
     if (length <= 0) return this.#done(length === 0 ? [] : null, behind);
     this.#open.push({ items: [], length });

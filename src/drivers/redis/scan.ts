@@ -6,9 +6,11 @@
 import { compareText } from "../../collection/key.ts";
 import { throwIfInterrupted } from "../../errors.ts";
 import type { Rebuilt, ScanOptions, Stored } from "../../store/driver.ts";
+import { readCells, rebuildCells } from "./cells-read.ts";
 import { ask, askAll, type RedisConnection, texts } from "./connection.ts";
 import { storedOf, textValue } from "./known.ts";
 import { type CollectionNames, globPrefix } from "./names.ts";
+import { completeIndexes } from "./order-index.ts";
 import type { Reply } from "./resp.ts";
 import { runRepeatable, script } from "./script.ts";
 
@@ -38,9 +40,15 @@ export async function read(
   const found: (Stored | undefined)[] = [];
   for (let from = 0; from < keys.length; from += READ_KEYS) {
     const wanted = keys.slice(from, from + READ_KEYS);
+    if (context.names.cells !== undefined) {
+      found.push(...(await readCells(context, wanted)));
+      continue;
+    }
     const { known, values } = await readRaw(context, wanted);
     for (const [index, key] of wanted.entries()) {
-      found.push(storedOf(key, known[index] ?? null, values[index] ?? null));
+      const text = values[index] ?? null;
+      const held = text === null ? undefined : { value: textValue(text) };
+      found.push(storedOf(key, known[index] ?? null, held));
     }
   }
   return found;
@@ -60,6 +68,7 @@ export async function* indexedKeys(
   { connection, names }: ScanContext,
   size: number,
 ): AsyncGenerator<readonly string[]> {
+  await completeIndexes(connection, names);
   for (let from = "-"; ; ) {
     const limit = ["LIMIT", "0", String(size)];
     const page = (await ask(
@@ -99,8 +108,12 @@ async function* placedKeys(
   }
 }
 
-/** Keys of records that are under names of ours and in no index, ascending. */
+/**
+ * Keys of records that are under names of ours and in no index, ascending. Under a declared layout the names are the
+ * app's own: what else it keeps under them is not looked for.
+ */
 export async function strayKeys({ connection, names }: ScanContext): Promise<readonly string[]> {
+  if (names.cells !== undefined) return [];
   const strays = new Set<string>();
   const pattern = globPrefix(names.prefix);
   let cursor = "0";
@@ -118,6 +131,7 @@ export async function strayKeys({ connection, names }: ScanContext): Promise<rea
 
 /** Pages of both, merged: no key comes twice, and all are in order. */
 async function* allKeys(context: ScanContext, size: number): AsyncGenerator<readonly string[]> {
+  await completeIndexes(context.connection, context.names);
   const strays = await strayKeys(context);
   let at = 0;
   for await (const page of indexedKeys(context, size)) {
@@ -142,6 +156,7 @@ export async function* scan(
     return;
   }
   const { connection, names } = context;
+  await completeIndexes(connection, names);
   const cards = await askAll(connection, [
     ["ZCARD", names.keys],
     ["ZCARD", names.order],
@@ -185,6 +200,11 @@ export async function* rebuild(
     for (let from = 0; from < page.length; from += READ_KEYS) {
       throwIfInterrupted(signal);
       const keys = page.slice(from, from + READ_KEYS);
+      if (names.cells !== undefined) {
+        const batch = await rebuildCells(context, keys);
+        for (let at = 0; at < batch.length; at += size) yield batch.slice(at, at + size);
+        continue;
+      }
       const [values, scores] = await askAll(connection, [
         ["MGET", ...keys.map((key) => names.record(key))],
         ["ZMSCORE", names.keys, ...keys],
@@ -208,8 +228,13 @@ export async function* rebuild(
 
 export async function count(context: ScanContext): Promise<number> {
   const { connection, names } = context;
+  await completeIndexes(connection, names);
   let there = (await strayKeys(context)).length;
   for await (const keys of indexedKeys(context, READ_KEYS)) {
+    if (names.cells !== undefined) {
+      there += (await rebuildCells(context, keys)).length;
+      continue;
+    }
     const all = keys.map((key) => names.record(key));
     there += Number(await runRepeatable(connection, THERE, all, []));
   }

@@ -13,9 +13,10 @@ import type {
   Target,
 } from "../../store/driver.ts";
 import { type Page, type QueryPlan, runQuery } from "../../store/query.ts";
+import { collectionsOf } from "./collections.ts";
 import { type CommitContext, commitTo } from "./commit.ts";
 import { type RedisConnection, texts } from "./connection.ts";
-import { collectionsOf, RedisLedger } from "./ledger.ts";
+import { RedisLedger } from "./ledger.ts";
 import type { Preflight } from "./preflight.ts";
 import { issueNumbers, listed, namesOf } from "./registry.ts";
 import { count, read, rebuild, type ScanContext, scan } from "./scan.ts";
@@ -134,9 +135,9 @@ class RedisDriver implements Driver {
     return runQuery(this.scan(from), plan);
   }
 
-  async issue(many: number): Promise<readonly Revision[]> {
-    const last = await issueNumbers(this.#context.connection, many);
-    return Array.from({ length: many }, (_, at) => revision(APP_EPOCH, last - many + 1 + at));
+  async issue(many: number, epoch = APP_EPOCH): Promise<readonly Revision[]> {
+    const last = await issueNumbers(this.#context.connection, many, epoch);
+    return Array.from({ length: many }, (_, at) => revision(epoch, last - many + 1 + at));
   }
 
   /** @throws {OutgrowError} also UNSUPPORTED, for another tenant's records: each has a hash tag of its own. */

@@ -8,7 +8,7 @@ import { OutgrowError } from "../../errors.ts";
 import { maskPassword } from "../mask.ts";
 import type { RedisConnection } from "./connection.ts";
 import { refusal } from "./connection.ts";
-import { commandTexts, RedisReplyError, type Reply, ReplyParser } from "./resp.ts";
+import { encodeCommands, RedisReplyError, type Reply, ReplyParser } from "./resp.ts";
 
 const CONNECT_MS = 10_000;
 /** A script of a large batch takes a second; a server that says nothing for so long does not answer at all. */
@@ -162,9 +162,7 @@ class Line {
       this.#waiting.push({ replies: [], count: commands.length, resolve, reject });
       this.#watch();
       this.#socket.cork();
-      for (const command of commands) {
-        for (const text of commandTexts(command)) this.#socket.write(text, "utf8");
-      }
+      for (const piece of encodeCommands(commands)) this.#socket.write(piece);
       this.#socket.uncork();
     });
   }

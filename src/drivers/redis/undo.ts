@@ -1,15 +1,35 @@
 /** Taking back: what an earlier run brought and a newer source lacks, and all of a move. Page by page, in any state. */
 import { dumpRevision, revision } from "../../collection/revision.ts";
+import { OutgrowError } from "../../errors.ts";
+import type { Lease } from "../../store/ledger.ts";
+import { TAKE_AWAY } from "./cells-script.ts";
 import { ask, askAll, type RedisConnection } from "./connection.ts";
 import { type CollectionNames, globPrefix, type MoveNames } from "./names.ts";
 import { indexedKeys } from "./scan.ts";
-import { runScript, script } from "./script.ts";
+import { runRepeatable, runScript, script } from "./script.ts";
 
 /** Records of one script: it judges each of them. */
 const PAGE = 1000;
 
-/** Of an earlier run of the move, and of no app: below both revisions. They leave tombstones of the current run. */
-const PRUNE = script(`
+const TAKE_AWAY_FROM = `local call, sub = redis.call, string.sub\n${TAKE_AWAY}`;
+
+/** The cells of records, and what is known of where they are. */
+const TAKE_CELLS = script(`${TAKE_AWAY_FROM}
+local plan = {name = ARGV[1], shape = cjson.decode(ARGV[2]), rest = KEYS[1], claims = KEYS[2]}
+for i = 3, #ARGV do
+  take_away(plan, ARGV[i], (entry_of(plan, ARGV[i])))
+  call('HDEL', plan.rest, ARGV[i])
+end
+return 1
+`);
+
+/**
+ * Of an earlier run of the move, and of no app: below both revisions. They leave tombstones of the current run. Each
+ * page finds the lease and the run as they were, or nothing of it is done.
+ */
+const PRUNE = script(`${TAKE_AWAY_FROM}
+local held = redis.call('HMGET', KEYS[1], 'lease', 'run')
+if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return -1 end
 local function below(a, b)
   for i = 1, 32 do
     local x, y = string.byte(a, i), string.byte(b, i)
@@ -17,18 +37,23 @@ local function below(a, b)
   end
   return false
 end
+local plan = {name = ARGV[5], rest = KEYS[5], claims = KEYS[6]}
+if ARGV[6] ~= '' then plan.shape = cjson.decode(ARGV[6]) end
 local pruned = 0
-for i = 4, #KEYS do
-  local key = ARGV[i - 1]
-  local known = redis.call('HGET', KEYS[1], key)
+for i = 7, #ARGV do
+  local key = ARGV[i]
+  local known = redis.call('HGET', KEYS[2], key)
   if known and string.sub(known, 1, 1) == 'p' then
     local revision = string.sub(known, 2, 33)
-    if below(revision, ARGV[1]) and below(revision, ARGV[2]) then
+    if below(revision, ARGV[3]) and below(revision, ARGV[4]) then
       local bar = string.find(known, '|', 77, true)
-      redis.call('DEL', KEYS[i])
-      redis.call('ZREM', KEYS[2], key)
+      if plan.shape then
+        take_away(plan, key, (entry_of(plan, key)))
+        redis.call('HDEL', plan.rest, key)
+      else redis.call('DEL', KEYS[i]) end
       redis.call('ZREM', KEYS[3], key)
-      redis.call('HSET', KEYS[1], key, 'd' .. ARGV[1] .. string.sub(known, 77, bar))
+      redis.call('ZREM', KEYS[4], key)
+      redis.call('HSET', KEYS[2], key, 'd' .. ARGV[3] .. string.sub(known, 77, bar))
       pruned = pruned + 1
     end
   end
@@ -36,16 +61,23 @@ end
 return pruned
 `);
 
+/** @throws {OutgrowError} FENCED */
 export async function pruneCollection(
   connection: RedisConnection,
   names: CollectionNames,
-  run: number,
+  by: { readonly move: string; readonly run: number; readonly lease: Lease },
 ): Promise<number> {
+  const { move, run, lease } = by;
   let pruned = 0;
   for await (const keys of indexedKeys({ connection, names }, PAGE)) {
-    const all = [names.known, names.keys, names.order, ...keys.map((key) => names.record(key))];
-    const args = [dumpRevision(run), revision(1, 0), ...keys];
-    pruned += Number(await runScript(connection, PRUNE, all, args));
+    const { collection, cells } = names;
+    const own = [move, names.known, names.keys, names.order, names.rest, names.claims];
+    const records = cells === undefined ? keys.map((key) => names.record(key)) : [];
+    const until = [String(lease.number), String(run), dumpRevision(run), revision(1, 0)];
+    const args = [...until, collection, cells?.shape ?? "", ...keys];
+    const count = Number(await runScript(connection, PRUNE, [...own, ...records], args));
+    if (count < 0) throw new OutgrowError("FENCED", { detail: lease.move });
+    pruned += count;
   }
   return pruned;
 }
@@ -57,12 +89,18 @@ export async function dropCollection(
 ): Promise<void> {
   for await (const keys of indexedKeys({ connection, names }, PAGE)) {
     // The records before their place in the index: a drop that is cut off finds them again.
+    if (names.cells !== undefined) {
+      const args = [names.collection, names.cells.shape, ...keys];
+      await runRepeatable(connection, TAKE_CELLS, [names.rest, names.claims], args);
+      await ask(connection, "ZREM", names.keys, ...keys);
+      continue;
+    }
     await askAll(connection, [
       ["UNLINK", ...keys.map((key) => names.record(key))],
       ["ZREM", names.keys, ...keys],
     ]);
   }
-  await ask(connection, "UNLINK", names.known, names.keys, names.order);
+  await ask(connection, "UNLINK", names.known, names.keys, names.order, names.rest);
 }
 
 /** The move's own keys; the move itself last, so that a drop which is cut off can be done again. */
@@ -74,7 +112,7 @@ export async function dropLedger(
   await dropPieces(connection, names.piece);
   const taken = collections.length === 0 ? [] : [["HDEL", names.taken, ...collections]];
   await askAll(connection, [
-    ["UNLINK", names.checkpoints, names.quarantine, names.raw],
+    ["UNLINK", names.checkpoints, names.quarantine, names.raw, names.claims],
     ...taken,
     ["UNLINK", names.move],
   ]);

@@ -4,7 +4,8 @@ import { dumpRevision, revision } from "../../collection/revision.ts";
 import type { Commit, LedgerWrite } from "../../store/driver.ts";
 import type { CheckpointEntry } from "../../store/ledger.ts";
 import { check, failure, includes, refused, same } from "../assert.ts";
-import type { Bench, BenchCase, MoveAtHand } from "../bench.ts";
+import type { Bench, BenchCase } from "../bench.ts";
+import type { MoveAtHand } from "../move-at-hand.ts";
 import { deletion, heldText, rawTexts, record, twice, unreadable } from "../records.ts";
 
 const run2 = dumpRevision(2);
@@ -85,7 +86,7 @@ async function plainCounts(bench: Bench): Promise<void> {
   ];
   includes(await move.put(second), { applied: 3, duplicate: 0, stale: 0 }, "a later run");
   includes(await move.put(first), { applied: 0, duplicate: 0, stale: 2 }, "a late batch");
-  same(
+  includes(
     await move.counts(),
     { read: 9, applied: 5, duplicate: 2, stale: 2, quarantined: 0 },
     "counts",
@@ -95,7 +96,7 @@ async function plainCounts(bench: Bench): Promise<void> {
     quarantine: [unreadable()],
     duplicates: { things: 2 },
   });
-  same(
+  includes(
     await move.counts(),
     { read: 12, applied: 5, duplicate: 4, stale: 2, quarantined: 1 },
     "a batch without records",

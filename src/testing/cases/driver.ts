@@ -153,7 +153,8 @@ async function discretion(bench: Bench): Promise<void> {
   withoutSecrets(told instanceof Error ? told : undefined, [secret], "KEY_TYPE");
   const unique = await bench.move({ parts: () => ({ uniqueTitle: true }) });
   await unique.put([record("a", value)]);
-  await (await bench.target()).ledger.settle(unique.name);
+  const { ledger } = await bench.target();
+  await ledger.settle(unique.name, await ledger.acquire(unique.name));
   const second = await unique
     .put([record("b", { ...value, count: 2 })])
     .catch((error: unknown) => error);
@@ -166,7 +167,6 @@ async function discretion(bench: Bench): Promise<void> {
     "law T1",
   );
   withoutSecrets(uneven, [secret], "a batch that does not add up");
-  const { ledger } = await bench.target();
   for (const call of [() => ledger.drop("no such move"), () => ledger.acquire("no such move")]) {
     const code = codeOf(await failure(call, "a move that is not there"));
     check(code !== undefined && Object.hasOwn(ERRORS, code), "an error without a code of ours");

@@ -195,11 +195,12 @@ async function pruning(bench: Bench): Promise<void> {
   ]);
   await move.put([twice("e", { title: "clash" })]);
   await move.commit([record("c", { title: "an app's" }, { revision: revision(1, 1) })]);
-  await ledger.startRun(move.name, [], []);
+  const lease = await ledger.acquire(move.name);
+  await ledger.startRun(move.name, [], [], lease);
   const again = await move.reopened();
   await again.put([record("b", { title: "run 2" }, { revision: run2 })]);
   await again.put([record("d", values["d"], { revision: run2 })]);
-  same(await ledger.prune(move.name), 1, "records of an earlier run that are pruned");
+  same(await ledger.prune(move.name, lease), 1, "records of an earlier run that are pruned");
   const left = { b: { title: "run 2" }, c: { title: "an app's" }, d: { title: "run 1 d" } };
   await again.holds(left, "behind pruning");
   const [gone] = await again.driver.read(again.at(), [encodeKey("a")]);
@@ -209,7 +210,7 @@ async function pruning(bench: Bench): Promise<void> {
     1,
     "a late batch of the earlier run",
   );
-  same(await ledger.prune(move.name), 0, "pruning again");
+  same(await ledger.prune(move.name, lease), 0, "pruning again");
   await again.holds(left, "behind pruning again");
 }
 
@@ -285,8 +286,9 @@ async function settling(bench: Bench): Promise<void> {
     record("b", { count: 1, items: [] }),
   ]);
   const rows = await move.rows();
-  const first = await ledger.settle(move.name);
-  const second = await ledger.settle(move.name);
+  const lease = await ledger.acquire(move.name);
+  const first = await ledger.settle(move.name, lease);
+  const second = await ledger.settle(move.name, lease);
   same(
     [second.made, second.refused, second.dangling],
     [first.made, first.refused, first.dangling],
@@ -296,7 +298,8 @@ async function settling(bench: Bench): Promise<void> {
   same(await move.rows(), rows, "the records");
   await move.put([record("a", { title: "b" }, { revision: run2 })]);
   same(Object.values(await move.rows())[0], canonicalText({ title: "b" }), "a write behind it");
-  await refused(() => ledger.settle(`${move.name}-not`), "MOVE_UNKNOWN", "settling no move");
+  const nobody = `${move.name}-not`;
+  await refused(() => ledger.settle(nobody, lease), "MOVE_UNKNOWN", "settling no move");
 }
 
 async function catalog(bench: Bench): Promise<void> {
@@ -318,7 +321,8 @@ async function catalog(bench: Bench): Promise<void> {
 async function unknown(bench: Bench): Promise<void> {
   const { ledger } = await bench.target();
   const nobody = bench.nameOfMove();
-  await refused(() => ledger.prune(nobody), "MOVE_UNKNOWN", "pruning no move");
+  const lease = { move: nobody, number: 1 };
+  await refused(() => ledger.prune(nobody, lease), "MOVE_UNKNOWN", "pruning no move");
   await refused(() => ledger.acquire(nobody), "MOVE_UNKNOWN", "the lease of no move");
   await failure(() => ledger.setPhase(nobody, "copied"), "the phase of no move");
 }

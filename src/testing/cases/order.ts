@@ -5,7 +5,8 @@ import { dumpRevision, revision } from "../../collection/revision.ts";
 import type { Value } from "../../collection/value.ts";
 import type { RecordWrite } from "../../store/driver.ts";
 import { same } from "../assert.ts";
-import type { Bench, BenchCase, MoveAtHand } from "../bench.ts";
+import type { Bench, BenchCase } from "../bench.ts";
+import type { MoveAtHand } from "../move-at-hand.ts";
 import type { Random } from "../random.ts";
 import { deletion, heldText, rawTexts, record, twice } from "../records.ts";
 

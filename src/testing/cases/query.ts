@@ -4,8 +4,9 @@ import { dumpRevision } from "../../collection/revision.ts";
 import type { Value } from "../../collection/value.ts";
 import { planQuery, type Query, type QueryPlan, runQuery } from "../../store/query.ts";
 import { check, same } from "../assert.ts";
-import type { Bench, BenchCase, MoveAtHand } from "../bench.ts";
+import type { Bench, BenchCase } from "../bench.ts";
 import { HOSTILE_VALUES } from "../hostile.ts";
+import type { MoveAtHand } from "../move-at-hand.ts";
 import type { Random } from "../random.ts";
 import { deletion, record } from "../records.ts";
 

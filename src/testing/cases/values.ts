@@ -5,9 +5,10 @@ import { dumpRevision } from "../../collection/revision.ts";
 import type { Value } from "../../collection/value.ts";
 import type { RecordWrite } from "../../store/driver.ts";
 import { fail, same } from "../assert.ts";
-import type { Bench, BenchCase, MoveAtHand } from "../bench.ts";
+import type { Bench, BenchCase } from "../bench.ts";
 import { HOSTILE_KEYS, HOSTILE_VALUES } from "../hostile.ts";
 import { type LayoutParts, TYPED_PROPERTIES, VARIANTS } from "../layouts.ts";
+import type { MoveAtHand } from "../move-at-hand.ts";
 import { deletion, heldText, record } from "../records.ts";
 
 /** A key that every key column of the suites can hold. */

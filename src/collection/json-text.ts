@@ -3,9 +3,8 @@
  * -0 as `-0`. A user's object that looks like a tag stays as it is: JSON formats never revive tags. What JSON has
  * no word for (dates, undefined, bytes) becomes a tag, and is counted.
  */
-import { type NamesOf, type Path, toTaggedJson } from "../collection/tagged-json.ts";
-import { ExactNumber, isPlainObject, type ObjectValue, type Value } from "../collection/value.ts";
-import type { Sink } from "./format.ts";
+import { type NamesOf, type Path, toTaggedJson } from "./tagged-json.ts";
+import { ExactNumber, isPlainObject, type ObjectValue, type Value } from "./value.ts";
 
 export class JsonWriter {
   /** Values written as tags so far. */
@@ -54,32 +53,5 @@ export class JsonWriter {
   #tag(value: Value, names?: NamesOf): string {
     this.tagged++;
     return toTaggedJson(value, names === undefined ? {} : { names });
-  }
-}
-
-const PIECE = 64 * 1024;
-
-/** Text on its way to a sink, in pieces of a useful size. */
-export class TextOut {
-  readonly #sink: Sink;
-  #text = "";
-
-  constructor(sink: Sink) {
-    this.#sink = sink;
-  }
-
-  add(text: string): void {
-    this.#text += text;
-  }
-
-  /** Whether enough has come together to be worth a `flush`. */
-  get full(): boolean {
-    return this.#text.length >= PIECE;
-  }
-
-  async flush(): Promise<void> {
-    const text = this.#text;
-    this.#text = "";
-    if (text !== "") await this.#sink(text);
   }
 }

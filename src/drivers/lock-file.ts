@@ -1,6 +1,5 @@
 /**
- * One process per data directory. PGlite itself has no lock: two processes that write one directory
- * lose each other's acknowledged rows without any error.
+ * A lock between processes: one file, which names its holder.
  *
  * 1. The lock is a file beside the directory; it appears with its content, or not at all.
  * 2. It is never taken from a live process: only from one that is surely dead, or whose number
@@ -9,20 +8,19 @@
  *    rules, then see that the lock is still the holder's, then rename the one over the other. Ids
  *    never come back, so of many that see the same dead holder exactly one succeeds it.
  * 4. Process numbers mean something only in one container. A holder in another one on the same
- *    machine is dead if nothing listens on its socket any more (connect.ts finds that out).
+ *    machine is dead only if the caller found that out, for example since nothing listens on its socket.
  */
 import { randomUUID } from "node:crypto";
 import { linkSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { OutgrowError } from "../../errors.ts";
-import { isDead, type ProcessIdentity, thisProcess } from "../process-identity.ts";
-import { removeSocket } from "./socket-path.ts";
+import { OutgrowError } from "../errors.ts";
+import { isDead, type ProcessIdentity, thisProcess } from "./process-identity.ts";
 
 /** What the lock file holds. */
 export interface LockHolder extends ProcessIdentity {
   readonly id: string;
-  /** Where the holder serves the database. */
-  readonly socket: string;
+  /** Where the holder can be asked, where it serves anything. */
+  readonly socket: string | undefined;
   /** Which run of which system its number counts in; `undefined` where the system does not tell. */
   readonly space: Space | undefined;
 }
@@ -36,14 +34,19 @@ export interface Lock {
   release(): void;
 }
 
-/**
- * The lock, or who has it.
- *
- * @param refused the id of a holder on whose socket nothing listens any more.
- */
-export function takeLock(path: string, socket: string, refused?: string): Lock | LockHolder {
+export interface LockOptions {
+  readonly socket?: string | undefined;
+  /** The id of a holder that the caller knows to be dead. */
+  readonly refused?: string | undefined;
+  /** Told of the dead holder whose place was taken. */
+  readonly succeeded?: (dead: LockHolder) => void;
+}
+
+/** The lock, or who has it. */
+export function takeLock(path: string, options: LockOptions = {}): Lock | LockHolder {
+  const { socket } = options;
   const own: LockHolder = { ...thisProcess(), id: randomUUID(), socket, space: space() };
-  const holder = claim(path, own, refused);
+  const holder = claim(path, own, options);
   if (holder !== undefined) return holder;
   return {
     release: () => {
@@ -59,21 +62,21 @@ export function liveHolder(path: string, refused?: string): LockHolder | undefin
 }
 
 /** `undefined` once `path` is ours. */
-function claim(path: string, own: LockHolder, refused: string | undefined): LockHolder | undefined {
+function claim(path: string, own: LockHolder, options: LockOptions): LockHolder | undefined {
   for (;;) {
     if (create(path, own)) return undefined;
     const holder = readHolder(path);
     if (holder === undefined) continue; // released in between
-    if (!isGone(holder, refused)) return holder;
+    if (!isGone(holder, options.refused)) return holder;
     const succession = `${path}.${holder.id}`;
-    const other = claim(succession, own, refused);
+    const other = claim(succession, own, { refused: options.refused });
     if (other !== undefined) return other;
     if (readHolder(path)?.id !== holder.id) {
       rmSync(succession, { force: true }); // somebody else succeeded it before
       continue;
     }
     renameSync(succession, path);
-    removeSocket(holder.socket);
+    options.succeeded?.(holder);
     return undefined;
   }
 }
@@ -125,7 +128,7 @@ function readHolder(path: string): LockHolder | undefined {
   }
   // Whose it is cannot be told, so it cannot be told that he is dead.
   throw new OutgrowError("DATADIR_LOCKED", {
-    detail: `${path} cannot be read; remove it if no process uses the database`,
+    detail: `${path} cannot be read; remove it if no process uses it`,
   });
 }
 

@@ -1,0 +1,229 @@
+/** A move, as an app serves it and as a person conducts it. */
+import { OutgrowError } from "../errors.ts";
+import type { Target } from "../store/driver.ts";
+import type { Side, SourceSide } from "../store/side.ts";
+import { type Store, storeOver } from "../store/store.ts";
+import type { CopyOptions, CopyResult } from "../transfer/copy.ts";
+import type { CompareOptions } from "./compare.ts";
+import { DEFAULT_LIMITS, type Gate, type GateLimits, judgeGates } from "./gates.ts";
+import { MoveProcess } from "./process.ts";
+import { type SideName, type StageName, stageAfter, stageOf } from "./stages.ts";
+import { type Backup, firstState, type MoveState } from "./state.ts";
+import { gatherStatus, type MoveStatus } from "./status.ts";
+import { changeMove, changeStage, drain, finish, readMove, takeBack } from "./transition.ts";
+import {
+  backUp,
+  copyUnderWrites,
+  type LiveVerification,
+  verifyUnderWrites,
+  type WorkOptions,
+  type WorkParts,
+} from "./work.ts";
+
+export interface MoveOptions {
+  readonly name: string;
+  readonly source: SourceSide;
+  readonly target: Target;
+  /** Whose data it is. Default: `default`. */
+  readonly tenant?: string | undefined;
+  /** Layouts, rules and tables of the target, as `copy` takes them. */
+  readonly layout?: WorkParts["layout"] | undefined;
+  readonly limits?: Partial<GateLimits> | undefined;
+  readonly compare?: CompareOptions | undefined;
+  /** How often a serving process asks for the stage, in milliseconds. Default 500. */
+  readonly refreshMs?: number | undefined;
+  /** Who conducts it, for the history. Default: `outgrow`. */
+  readonly by?: string | undefined;
+}
+
+export interface LiveMove extends AsyncDisposable {
+  readonly name: string;
+  /**
+   * The app's store, whatever the stage. The first call registers this process: from then on changes of stage wait
+   * for it. @throws {OutgrowError} STAGE_UNREADABLE
+   */
+  store(): Promise<Store>;
+  status(): Promise<MoveStatus>;
+  /** The gates into the next stage; none where there is no next. */
+  gates(): Promise<{ readonly to: StageName | undefined; readonly gates: readonly Gate[] }>;
+  /**
+   * One stage forward.
+   * @throws {OutgrowError} GATE_CLOSED with the first sentence; STAGE_TAKEN, STAGE_CHANGING, STAGE_FINAL
+   */
+  advance(to?: StageName): Promise<MoveState>;
+  /** One stage back, losing nothing. @throws {OutgrowError} STAGE_FINAL, STAGE_TAKEN, STAGE_CHANGING */
+  back(): Promise<MoveState>;
+  /** Ends a change of stage that its conductor did not end: forward, or with `abort` where it began. */
+  resume(options?: { readonly abort?: boolean }): Promise<MoveState>;
+  /** @throws {OutgrowError} GATE_CLOSED unless writes are captured; as `copy` */
+  copy(options?: WorkOptions): Promise<CopyResult>;
+  verify(options?: WorkOptions): Promise<LiveVerification>;
+  /** Exports the target and proves by restoring it beside that the file is whole. */
+  backup(folder: string, options?: WorkOptions): Promise<Backup>;
+  /** Says by name that there is no way back from `complete`. */
+  confirm(by: string): Promise<void>;
+  /** After `complete`: takes away what the move put beside the source, and its stages. */
+  leave(): Promise<void>;
+}
+
+/**
+ * Opens a move that has stages. The first to open it puts it at `off`.
+ *
+ * @throws {OutgrowError} UNSUPPORTED for a target that no live move can be made into; TARGET_*, LEDGER_VERSION
+ */
+export async function openMove(options: MoveOptions): Promise<LiveMove> {
+  const { name, target } = options;
+  const { live } = target;
+  if (live === undefined) {
+    throw new OutgrowError("UNSUPPORTED", { detail: `live moves into ${target.kind}` });
+  }
+  const by = options.by ?? "outgrow";
+  if ((await live.control.read(name)) === undefined) {
+    // Of several that find none, one makes it.
+    await live.control.replace(name, 0, firstState(Date.now(), by));
+  }
+  await readMove(live.control, name);
+  return new OpenMove(options, { ...parts(options), live });
+}
+
+function parts({ name, source, target, tenant, layout }: MoveOptions): Omit<WorkParts, "live"> {
+  return { name, tenant: tenant ?? "default", source, target, layout: layout ?? {} };
+}
+
+class OpenMove implements LiveMove {
+  readonly name: string;
+  readonly #options: MoveOptions;
+  readonly #work: WorkParts;
+  readonly #limits: GateLimits;
+  #process: Promise<MoveProcess> | undefined;
+  #target: Promise<Side> | undefined;
+
+  constructor(options: MoveOptions, work: WorkParts) {
+    this.name = options.name;
+    this.#options = options;
+    this.#work = work;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+  }
+
+  readonly #side = async (name: SideName): Promise<Side> => {
+    if (name === "source") return this.#work.source;
+    this.#target ??= this.#work.live.side(this.name);
+    try {
+      return await this.#target;
+    } catch (error) {
+      // It is there once it has been copied to.
+      this.#target = undefined;
+      throw error;
+    }
+  };
+
+  get #transition() {
+    const { control } = this.#work.live;
+    return { name: this.name, control, side: this.#side, by: this.#options.by ?? "outgrow" };
+  }
+
+  async store(): Promise<Store> {
+    this.#process ??= this.#serve();
+    return storeOver((await this.#process).router, this.#work.tenant);
+  }
+
+  async #serve(): Promise<MoveProcess> {
+    const { compare, refreshMs } = this.#options;
+    const { control } = this.#work.live;
+    const serving = new MoveProcess({
+      name: this.name,
+      control,
+      side: this.#side,
+      compare,
+      refreshMs,
+    });
+    await serving.start();
+    return serving;
+  }
+
+  async status(): Promise<MoveStatus> {
+    const { live, target } = this.#work;
+    const found = await readMove(live.control, this.name);
+    const stage = stageOf(found.document.stage);
+    const move = await target.ledger.find(this.name);
+    const open =
+      move && (await target.ledger.quarantined(this.name, { state: "open", raw: false }));
+    const authority = stage.mirrored === undefined ? undefined : await this.#side(stage.authority);
+    return gatherStatus(this.name, found, await live.control.processes(this.name), {
+      outbox: await authority?.outbox.depth(),
+      copy: move && { phase: move.phase, run: move.run, counts: move.counts },
+      openQuarantine: open?.length ?? 0,
+    });
+  }
+
+  async gates(): ReturnType<LiveMove["gates"]> {
+    const status = await this.status();
+    const next = stageAfter(status.state.stage);
+    return { to: next?.name, gates: judgeGates(next?.gates ?? [], status, this.#limits) };
+  }
+
+  async advance(to?: StageName): Promise<MoveState> {
+    const status = await this.status();
+    const { stage } = status.state;
+    const next = stageAfter(stage);
+    if (next === undefined) throw new OutgrowError("STAGE_FINAL", { detail: stage });
+    if (to !== undefined && to !== next.name) {
+      const detail = `from ${stage} the next stage is ${next.name}, not ${to}`;
+      throw new OutgrowError("GATE_CLOSED", { detail });
+    }
+    const closed = judgeGates(next.gates, status, this.#limits).find((gate) => gate.closed);
+    if (closed !== undefined) {
+      throw new OutgrowError("GATE_CLOSED", { detail: `${next.name}: ${closed.closed}` });
+    }
+    return changeStage(this.#transition, status.state, next.name);
+  }
+
+  async back(): Promise<MoveState> {
+    const { document: state } = await readMove(this.#work.live.control, this.name);
+    const { back } = stageOf(state.stage);
+    if (back === undefined) throw new OutgrowError("STAGE_FINAL", { detail: state.stage });
+    return changeStage(this.#transition, state, back);
+  }
+
+  async resume({ abort = false }: { readonly abort?: boolean } = {}): Promise<MoveState> {
+    const { document: state } = await readMove(this.#work.live.control, this.name);
+    if (state.pending === undefined || !abort) return finish(this.#transition);
+    return takeBack(this.#transition, state.pending.epoch);
+  }
+
+  async copy(options: Pick<CopyOptions, "signal" | "onProgress"> = {}): Promise<CopyResult> {
+    const { document: state } = await readMove(this.#work.live.control, this.name);
+    const result = await copyUnderWrites(this.#work, state, options);
+    await drain(this.#work.source, await this.#side("target"), 60_000);
+    return result;
+  }
+
+  verify(options: WorkOptions = {}): Promise<LiveVerification> {
+    return verifyUnderWrites(this.#work, options);
+  }
+
+  backup(folder: string, options: WorkOptions = {}): Promise<Backup> {
+    return backUp(this.#work, folder, options);
+  }
+
+  async confirm(by: string): Promise<void> {
+    await changeMove(this.#work.live.control, this.name, (state, at) => {
+      return { ...state, confirmed: { at, by } };
+    });
+  }
+
+  async leave(): Promise<void> {
+    const { live, source } = this.#work;
+    const { document: state } = await readMove(live.control, this.name);
+    if (stageAfter(state.stage) !== undefined) {
+      const detail = `at ${state.stage}: a move is left when it is complete`;
+      throw new OutgrowError("GATE_CLOSED", { detail });
+    }
+    await source.leave();
+    await live.control.remove(this.name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#process?.catch(() => undefined))?.[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * The driver that an app's store stands on while its data moves: each call goes to the side, or sides, that the stage
+ * in force names, exactly once to each.
+ *
+ * S1, S4. A write is captured in the authority's outbox by the very commit that stores it.
+ * S5.     A write carries the epoch it was routed by. A side that refuses it as FENCED says that the stage has
+ *         changed: the stage is read again, and the same write goes where it belongs now.
+ */
+import type { Address } from "../collection/change.ts";
+import type { Revision } from "../collection/revision.ts";
+import { OutgrowError } from "../errors.ts";
+import type { Capabilities, Commit, CommitReport, Driver, RecordWrite } from "../store/driver.ts";
+import type { Side } from "../store/side.ts";
+import type { Comparer } from "./compare.ts";
+import type { Counts } from "./counts.ts";
+import { type SideName, type Stage, stageOf } from "./stages.ts";
+import type { MoveState } from "./state.ts";
+import type { Viewer } from "./view.ts";
+
+export interface RouterParts {
+  readonly viewer: Viewer;
+  readonly side: (name: SideName) => Promise<Side>;
+  readonly counts: () => Counts;
+  readonly comparer: () => Comparer;
+  /** There is something in an outbox. */
+  readonly captured: () => void;
+}
+
+/** How long a write waits for a change of stage to end. */
+const WAIT_MS = 15_000;
+const RETRY_MS = 20;
+const ATTEMPTS = 6;
+
+interface Route {
+  readonly state: MoveState;
+  readonly stage: Stage;
+}
+
+const LIMITS: Capabilities = {
+  transaction: true,
+  durable: true,
+  batch: { records: 1000, bytes: 8 * 1024 * 1024 },
+};
+
+export class Router implements Driver {
+  readonly kind = "move";
+  readonly can = LIMITS;
+  readonly layouts = [];
+  readonly #parts: RouterParts;
+
+  constructor(parts: RouterParts) {
+    this.#parts = parts;
+  }
+
+  async #route(): Promise<Route> {
+    const state = await this.#parts.viewer.current();
+    return { state, stage: stageOf(state.stage) };
+  }
+
+  async #serving(): Promise<{
+    readonly name: SideName;
+    readonly driver: Driver;
+    readonly stage: Stage;
+  }> {
+    const { stage } = await this.#route();
+    return { name: stage.reads, driver: (await this.#parts.side(stage.reads)).driver, stage };
+  }
+
+  async read(from: Address, keys: readonly string[]): ReturnType<Driver["read"]> {
+    const { name, driver, stage } = await this.#serving();
+    const found = await this.#parts.counts().timed(name, "reads", () => driver.read(from, keys));
+    if (stage.sampled !== undefined) await this.#compare(from, keys, stage);
+    return found;
+  }
+
+  async #compare(from: Address, keys: readonly string[], stage: Stage): Promise<void> {
+    const [served, other, authority] = await Promise.all([
+      this.#parts.side(stage.reads),
+      this.#parts.side(stage.sampled as SideName),
+      this.#parts.side(stage.authority),
+    ]).catch(() => []);
+    if (served === undefined || other === undefined || authority === undefined) return;
+    const pair = { served: served.driver, other: other.driver, outbox: authority.outbox };
+    this.#parts.comparer().offer(from, keys, pair);
+  }
+
+  async *scan(...args: Parameters<Driver["scan"]>): ReturnType<Driver["scan"]> {
+    yield* (await this.#serving()).driver.scan(...args);
+  }
+
+  async *rebuild(...args: Parameters<Driver["rebuild"]>): ReturnType<Driver["rebuild"]> {
+    yield* (await this.#serving()).driver.rebuild(...args);
+  }
+
+  async count(of: Address): Promise<number> {
+    const { name, driver } = await this.#serving();
+    return this.#parts.counts().timed(name, "reads", () => driver.count(of));
+  }
+
+  async query(...args: Parameters<Driver["query"]>): ReturnType<Driver["query"]> {
+    const { name, driver } = await this.#serving();
+    return this.#parts.counts().timed(name, "reads", () => driver.query(...args));
+  }
+
+  /** Of the authority and the epoch in force; a write that is routed later gets others. */
+  async issue(count: number): Promise<readonly Revision[]> {
+    const { state, stage } = await this.#route();
+    return (await this.#parts.side(stage.authority)).driver.issue(count, state.epoch);
+  }
+
+  async commit(commit: Commit): Promise<CommitReport> {
+    const deadline = performance.now() + WAIT_MS;
+    for (;;) {
+      const route = await this.#route();
+      try {
+        return await this.#commitTo(route, commit);
+      } catch (error) {
+        if (!OutgrowError.is(error, "FENCED")) throw error;
+        if (performance.now() > deadline) {
+          throw new OutgrowError("STAGE_CHANGING", { detail: route.state.stage }, { cause: error });
+        }
+        await this.#parts.viewer.refresh();
+        // Between the fence and the new stage there is no authority: that takes as long as a few deliveries.
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+
+  async #commitTo({ state, stage }: Route, commit: Commit): Promise<CommitReport> {
+    const { driver } = await this.#parts.side(stage.authority);
+    const writes = await issuedIn(driver, state.epoch, commit.writes);
+    const capture = stage.mirrored !== undefined;
+    const routed: Commit = { ...commit, writes, epoch: state.epoch, capture };
+    const report = await this.#parts
+      .counts()
+      .timed(stage.authority, "writes", () => commitOnce(driver, routed));
+    if (capture) this.#parts.captured();
+    return report;
+  }
+}
+
+/** A revision of an earlier epoch says that the stage has changed since it was issued. */
+async function issuedIn(
+  driver: Driver,
+  epoch: number,
+  writes: Commit["writes"],
+): Promise<Commit["writes"]> {
+  const records = writes.flatMap((write) => write.records);
+  if (records.every(({ revision }) => Number(revision.split(".")[0]) === epoch)) return writes;
+  const revisions = [...(await driver.issue(records.length, epoch))];
+  const anew = (record: RecordWrite): RecordWrite => {
+    return { ...record, revision: revisions.shift() as Revision };
+  };
+  return writes.map((write) => ({ ...write, records: write.records.map(anew) }));
+}
+
+/** Failures that may pass: nothing was stored, or it is not known. */
+const PASSING = ["OUTCOME_UNKNOWN", "TARGET_BUSY", "TARGET_UNREACHABLE", "TIMEOUT"];
+
+/**
+ * A commit of which it is known whether it took place: where the answer was lost, the keys' revisions tell. Tried
+ * again it is the same commit under the same revisions, so it cannot take place twice.
+ * @throws {OutgrowError} OUTCOME_UNKNOWN when they cannot be read either, or somebody wrote over them meanwhile
+ * what had been written on condition.
+ */
+async function commitOnce(driver: Driver, commit: Commit): Promise<CommitReport> {
+  let lost: OutgrowError | undefined;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await driver.commit(commit);
+    } catch (error) {
+      if (!OutgrowError.is(error)) throw error;
+      const passing = PASSING.includes(error.code);
+      // The condition fails on what a lost attempt of this very commit has stored.
+      if (!passing && !(lost !== undefined && error.code === "WRITE_CONFLICT")) throw error;
+      if (error.code === "OUTCOME_UNKNOWN") lost = error;
+      if (passing) {
+        if (attempt > ATTEMPTS) throw lost ?? error;
+        await sleep(Math.random() * RETRY_MS * 2 ** attempt);
+      }
+      if (lost === undefined) continue;
+      const found = await outcomeOf(driver, commit);
+      if (found === "applied") {
+        const applied = commit.writes.reduce((sum, { records }) => sum + records.length, 0);
+        return { applied, duplicate: 0, stale: 0, conflicts: [], spills: [] };
+      }
+      if (found === "unknown") throw lost;
+      if (!passing) throw error;
+    }
+  }
+}
+
+async function outcomeOf(
+  driver: Driver,
+  { tenant, writes, expects = [] }: Commit,
+): Promise<"applied" | "refused" | "unknown"> {
+  for (const { collection, records } of writes) {
+    const found = await driver.read(
+      { tenant, collection },
+      records.map(({ key }) => key),
+    );
+    for (const [index, { revision }] of records.entries()) {
+      const there = found[index]?.revision;
+      // One commit is stored as a whole: one of its records tells of all.
+      if (there === revision) return "applied";
+      if (there === undefined || there < revision) return "refused";
+    }
+  }
+  // All of them were written over since. An unconditional write came before that, whether it took place or not.
+  return expects.length === 0 ? "applied" : "unknown";
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,175 @@
+/**
+ * One change of stage. Each step can be done again, and by anybody: what has been done is seen by what is durable.
+ *
+ *   1. The document says that the change is pending: processes that read it confirm, and ask with each call from then.
+ *   2. Every process has confirmed, or has been silent for longer than its view of the stage is good.
+ *   3. The authority's fence rises to the new epoch: nothing is written to it any more under the old one.
+ *   4. Where its outbox is not served afterwards, it is emptied into the other side.
+ *   5. Where the other side takes over, its fence rises as well.
+ *   6. The document says the new stage and epoch.
+ *
+ * Between 3 and 6 writes wait. Taken back, the stage stays and the epoch grows all the same, since a fence never falls.
+ */
+import { OutgrowError } from "../errors.ts";
+import { failpoint } from "../failpoint.ts";
+import type { Control, Versioned } from "../store/control.ts";
+import type { Side } from "../store/side.ts";
+import { deliver } from "./mirror.ts";
+import { type SideName, type StageName, stageOf } from "./stages.ts";
+import { HISTORY, type MoveState, type ProcessReport, readState } from "./state.ts";
+import { LEASE_MS } from "./view.ts";
+
+export interface TransitionParts {
+  readonly name: string;
+  readonly control: Control;
+  readonly side: (name: SideName) => Promise<Side>;
+  /** Who does this, for the history. */
+  readonly by: string;
+  /** How long step 4 may take before the change is taken back. Default 10 seconds. */
+  readonly drainMs?: number | undefined;
+  /** A process that has been silent for so long asks before it does anything. */
+  readonly leaseMs?: number | undefined;
+}
+
+const POLL_MS = 50;
+const DRAIN_MS = 10_000;
+/** A process that lives and does not confirm is stuck: that is for a person to see to. */
+const CONFIRM_MS = 60_000;
+
+export type Change = (state: MoveState, now: number) => MoveState;
+
+/** Reads the document. @throws {OutgrowError} MOVE_UNKNOWN, LEDGER_VERSION */
+export async function readMove(control: Control, name: string): Promise<Versioned<MoveState>> {
+  const found = await control.read(name);
+  if (found === undefined) throw new OutgrowError("MOVE_UNKNOWN", { detail: name });
+  return { ...found, document: readState(found.document) };
+}
+
+/**
+ * Changes the document as it is now, by compare-and-set.
+ * @param change may throw, when what it finds is not what it was meant for.
+ */
+export async function changeMove(
+  control: Control,
+  name: string,
+  change: Change,
+): Promise<MoveState> {
+  for (;;) {
+    const { version, document, now } = await readMove(control, name);
+    const next = change(document, now);
+    if (await control.replace(name, version, next)) return next;
+  }
+}
+
+/** Steps 1 to 6. @throws {OutgrowError} STAGE_TAKEN when the move is not where `from` says; as `finish`. */
+export async function changeStage(
+  parts: TransitionParts,
+  from: Pick<MoveState, "stage" | "epoch">,
+  to: StageName,
+): Promise<MoveState> {
+  await changeMove(parts.control, parts.name, (state, at) => {
+    if (state.epoch !== from.epoch || state.stage !== from.stage || state.pending !== undefined) {
+      throw new OutgrowError("STAGE_TAKEN", { detail: parts.name });
+    }
+    return { ...state, pending: { to, epoch: state.epoch + 1, by: parts.by, at } };
+  });
+  await failpoint("stage.pending");
+  return finish(parts);
+}
+
+/**
+ * Steps 2 to 6 of the change that is pending, whoever began it; nothing when none is.
+ * @throws {OutgrowError} STAGE_CHANGING when a process does not confirm, or the outbox does not become empty: the
+ * change has been taken back then.
+ */
+export async function finish(parts: TransitionParts): Promise<MoveState> {
+  const { control, name } = parts;
+  const { document: state } = await readMove(control, name);
+  const { pending } = state;
+  if (pending === undefined) return state;
+  const [before, after] = [stageOf(state.stage), stageOf(pending.to)];
+  const moves = before.authority !== after.authority;
+  try {
+    await confirmed(parts, pending.epoch);
+    await failpoint("stage.confirmed");
+    const authority = await parts.side(before.authority);
+    await authority.fence.raise(pending.epoch);
+    await failpoint("stage.fenced");
+    const served = after.authority === before.authority && after.mirrored === before.mirrored;
+    if (before.mirrored !== undefined && after.name !== "off" && !served) {
+      await drain(authority, await parts.side(before.mirrored), parts.drainMs ?? DRAIN_MS);
+    }
+    await failpoint("stage.drained");
+    if (moves) await (await parts.side(after.authority)).fence.raise(pending.epoch);
+    await failpoint("stage.flip");
+  } catch (error) {
+    if (OutgrowError.is(error, "STAGE_CHANGING")) await takeBack(parts, pending.epoch);
+    throw error;
+  }
+  return changeMove(control, name, (now, at) => {
+    // Somebody else has finished it, or taken it back.
+    if (now.pending?.epoch !== pending.epoch) {
+      if (now.stage === pending.to && now.epoch === pending.epoch) return now;
+      throw new OutgrowError("STAGE_TAKEN", { detail: name });
+    }
+    return entered(now, pending.to, pending.epoch, at, pending.by);
+  });
+}
+
+/** Ends a pending change where it began, under an epoch of its own. */
+export async function takeBack(parts: TransitionParts, epoch: number): Promise<MoveState> {
+  const { document: state } = await readMove(parts.control, parts.name);
+  if (state.pending?.epoch !== epoch) return state;
+  // Fences that rose already let this epoch through; those that did not let it through as well.
+  return changeMove(parts.control, parts.name, (now, at) => {
+    if (now.pending?.epoch !== epoch) return now;
+    return { ...entered(now, now.stage, epoch, at, parts.by), since: now.since };
+  });
+}
+
+function entered(
+  { pending: _, ...state }: MoveState,
+  stage: StageName,
+  epoch: number,
+  at: number,
+  by: string,
+): MoveState {
+  const history = [...state.history, { stage, epoch, at, by }].slice(-HISTORY);
+  const journey = stage === "off" ? { copied: undefined, verified: undefined } : {};
+  return { ...state, ...journey, stage, epoch, since: at, history };
+}
+
+async function confirmed(
+  { control, name, leaseMs = LEASE_MS }: TransitionParts,
+  epoch: number,
+): Promise<void> {
+  const deadline = performance.now() + CONFIRM_MS;
+  for (;;) {
+    const late = (await control.processes(name)).find(({ document, ageMs }) => {
+      return ageMs <= leaseMs && (document as ProcessReport).confirmed < epoch;
+    });
+    if (late === undefined) return;
+    if (performance.now() > deadline) {
+      const detail = `the process ${late.process} does not confirm it`;
+      throw new OutgrowError("STAGE_CHANGING", { detail });
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+/** Delivers until nothing waits. @throws {OutgrowError} STAGE_CHANGING */
+export async function drain(from: Side, to: Side, ms: number): Promise<void> {
+  const deadline = performance.now() + ms;
+  for (;;) {
+    const { delivered } = await deliver(from, to);
+    const { count } = await from.outbox.depth();
+    if (count === 0) return;
+    if (performance.now() > deadline) {
+      const detail = `${count} records are not delivered`;
+      throw new OutgrowError("STAGE_CHANGING", { detail });
+    }
+    if (delivered === 0) await sleep(POLL_MS);
+  }
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,466 @@
+/**
+ * A move in a world of faults: processes of an app that read and write, and conductors who change its stage, forward
+ * and back, while any of them may die, sleep, or lose an answer. At the end all is well again, and what was
+ * acknowledged is looked for.
+ */
+import { collection } from "../../src/collection/define.ts";
+import { encodeKey } from "../../src/collection/key.ts";
+import { dumpRevision } from "../../src/collection/revision.ts";
+import { shape } from "../../src/collection/shape.ts";
+import { OutgrowError } from "../../src/errors.ts";
+import { openMove, type StageName, stageOf } from "../../src/move/index.ts";
+import type { LiveMove } from "../../src/move/live-move.ts";
+import { changeMove, readMove } from "../../src/move/transition.ts";
+import type { Target } from "../../src/store/driver.ts";
+import type { Ledger } from "../../src/store/ledger.ts";
+import type { Store } from "../../src/store/store.ts";
+import { present } from "../../src/store/writes.ts";
+import { type Call, disorder } from "./linear.ts";
+import {
+  type Flaws,
+  MemoryControlState,
+  MemoryState,
+  memoryControl,
+  memorySide,
+} from "./memory-side.ts";
+import { Actor, type Faults, inWorld, NO_FAULTS, type World } from "./world.ts";
+
+interface Item {
+  readonly id: string;
+  readonly text?: string;
+  readonly count?: number;
+}
+const items = collection("items", { schema: shape<Item>({ id: ["string"] }), key: "id" });
+
+const NAME = "m";
+const AT = { tenant: "default", collection: "items" };
+const KEYS = ["k1", "k2", "k3"];
+const ACCOUNTS = ["a", "b"];
+const EACH = 10;
+
+export interface Model {
+  readonly faults?: Faults;
+  readonly processes?: number;
+  /** Calls of each process. */
+  readonly calls?: number;
+  /** What the conductors do, one after another; by lot when left out. */
+  readonly steps?: readonly ("advance" | "back" | "down" | "up")[];
+  readonly source?: Flaws;
+  readonly target?: Flaws;
+  /** What is broken in how the copy is made. */
+  readonly copy?: "before capture" | "checkpoint early" | "outranks";
+  /** Whether a call that fails is a failure of the move. */
+  readonly mustSucceed?: boolean;
+}
+
+/** What a run has reached: a run that reached nothing proves nothing. */
+export interface Reached {
+  stages: Record<string, number>;
+  calls: number;
+  unknown: number;
+  deaths: number;
+  compared: number;
+}
+
+class Broken extends Error {}
+
+/** One history, from its number. @throws when a law is broken, with the number and what happened. */
+export async function history(seed: number, model: Model = {}): Promise<Reached> {
+  return inWorld(seed, async (world) => {
+    const run = new Run(world, model);
+    try {
+      return await run.all();
+    } catch (error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      throw new Error(`SEED=${seed}: ${text}\n${world.tail()}`);
+    }
+  });
+}
+
+/** The first of these numbers whose history breaks a law, with the sentence; `undefined` when none does. */
+export async function counterexample(
+  seeds: number,
+  model: Model,
+): Promise<{ readonly seed: number; readonly message: string } | undefined> {
+  for (let seed = 1; seed <= seeds; seed++) {
+    try {
+      await history(seed, model);
+    } catch (error) {
+      return { seed, message: (error as Error).message };
+    }
+  }
+  return undefined;
+}
+
+class Run {
+  readonly #world: World;
+  readonly #model: Model;
+  readonly #source: MemoryState;
+  readonly #target: MemoryState;
+  readonly #control = new MemoryControlState();
+  readonly #calls = new Map<string, Call[]>();
+  readonly #reached: Reached = { stages: {}, calls: 0, unknown: 0, deaths: 0, compared: 0 };
+  /** Increments of the counter `n`, acknowledged and not known. */
+  readonly #counted = { done: 0, unknown: 0 };
+  #runs = 0;
+  #born = 0;
+  #values = 0;
+  #hasEnded = false;
+
+  constructor(world: World, model: Model) {
+    this.#world = world;
+    this.#model = model;
+    this.#source = new MemoryState("source", model.source);
+    this.#target = new MemoryState("target", model.target);
+    for (const id of [...KEYS, ...ACCOUNTS, "n"]) {
+      if (id === "k3") continue;
+      const count = ACCOUNTS.includes(id) ? EACH : 0;
+      const value = KEYS.includes(id) ? { id, text: "old" } : { id, count };
+      const record = { ...present(encodeKey(id), value), revision: dumpRevision(0) };
+      this.#source.records.set(JSON.stringify([AT.tenant, AT.collection, record.key]), record);
+    }
+  }
+
+  async all(): Promise<Reached> {
+    const { processes = 2, calls = 40, faults = NO_FAULTS } = this.#model;
+    const world = this.#world;
+    const first = new Actor("first", false);
+    await world.until(this.#open(first));
+    world.faults = faults;
+    const conducting = this.#conduct().finally(() => {
+      this.#hasEnded = true;
+    });
+    const working = Array.from({ length: processes }, (_, index) => this.#work(index, calls));
+    await world.until(Promise.all(working).then(() => conducting));
+    world.faults = NO_FAULTS;
+    world.down.clear();
+    await world.until(this.#end());
+    return this.#reached;
+  }
+
+  #open(actor: Actor): Promise<LiveMove> {
+    const world = this.#world;
+    const control = memoryControl(world, actor, "target", this.#control);
+    const ledger: Partial<Ledger> = { find: async () => undefined, quarantined: async () => [] };
+    const target: Target = {
+      kind: "memory",
+      label: "memory",
+      ledger: ledger as Ledger,
+      catalog: () => Promise.reject(new OutgrowError("UNSUPPORTED")),
+      open: async () => memorySide(world, actor, this.#target).driver,
+      live: { control, side: async () => memorySide(world, actor, this.#target) },
+      async [Symbol.asyncDispose]() {},
+    };
+    return openMove({
+      name: NAME,
+      source: memorySide(world, actor, this.#source),
+      target,
+      by: actor.name,
+      limits: { minCompared: 0, holdMs: 0, goodLatencyMs: 1e9, maxMismatchRate: 0 },
+      compare: { sample: 0.3 },
+    });
+  }
+
+  #actor(kind: string): Actor {
+    return new Actor(`${kind}${++this.#born}`);
+  }
+
+  /** A process of the app, and whoever takes its place when it dies. */
+  async #work(index: number, calls: number): Promise<void> {
+    for (let left = calls; left > 0 && !this.#hasEnded; ) {
+      const actor = this.#actor(`p${index}.`);
+      const life = async (): Promise<void> => {
+        const store = await (await this.#patiently(() => this.#open(actor))).store();
+        while (left > 0 && !this.#hasEnded) {
+          left--;
+          await this.#call(actor, store);
+          // In bursts, over the whole of the journey.
+          if (this.#world.random.once(3)) await pause(this.#world.random.whole(1, 600));
+        }
+      };
+      await this.#untilDeath(actor, life);
+    }
+  }
+
+  /** Does something until it succeeds: an app that cannot start is started again. */
+  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!OutgrowError.is(error)) throw error;
+        await pause(100);
+      }
+    }
+  }
+
+  /** @returns whether it ended by itself. */
+  async #untilDeath(actor: Actor, life: () => Promise<void>): Promise<boolean> {
+    let hasEnded = false;
+    let failure: unknown;
+    life().then(
+      () => {
+        hasEnded = true;
+      },
+      (error: unknown) => {
+        hasEnded = true;
+        failure = error;
+      },
+    );
+    while (!hasEnded && !actor.isDead) await pause(20);
+    if (actor.isDead) this.#reached.deaths++;
+    else if (failure !== undefined && !OutgrowError.is(failure)) throw failure;
+    return hasEnded && failure === undefined;
+  }
+
+  async #call(actor: Actor, store: Store): Promise<void> {
+    const { random } = this.#world;
+    const kind = random.pick(["read", "read", "put", "put", "put", "delete", "count", "transfer"]);
+    this.#reached.calls++;
+    if (kind === "count") return this.#increment(store);
+    if (kind === "transfer") return this.#transfer(store);
+    const key = random.pick(KEYS);
+    const face = store.collection(items);
+    if (kind === "read") {
+      await this.#told(actor, key, "read", null, async () => (await face.get(key))?.text ?? null);
+    } else if (kind === "put") {
+      const text = `v${++this.#values}`;
+      await this.#told(actor, key, "write", text, async () => {
+        await face.put({ id: key, text });
+        return text;
+      });
+    } else {
+      // What a deletion finds is a read; what it does, a write: told apart in time by nothing but this.
+      await this.#told(actor, key, "write", null, async () => {
+        if (!(await face.delete(key))) throw new OutgrowError("WRITE_CONFLICT");
+        return null;
+      });
+    }
+  }
+
+  /** A call, as its caller saw it. */
+  async #told(
+    actor: Actor,
+    key: string,
+    kind: Call["kind"],
+    value: string | null,
+    call: () => Promise<string | null>,
+  ): Promise<void> {
+    const calls = this.#calls.get(key) ?? [];
+    this.#calls.set(key, calls);
+    const begun: { -readonly [K in keyof Call]: Call[K] } = {
+      kind,
+      value,
+      start: this.#world.tick(),
+      end: undefined,
+      by: actor.name,
+    };
+    calls.push(begun);
+    this.#world.note(`${actor.name} begins to ${kind} ${key} ${value}`);
+    try {
+      begun.value = await call();
+      begun.end = this.#world.tick();
+      this.#world.note(`${actor.name} has done: ${kind} ${key} ${begun.value}`);
+    } catch (error) {
+      if (!OutgrowError.is(error)) throw error;
+      this.#world.note(`${actor.name} could not ${kind} ${key}: ${error.code}`);
+      // Of these it is known that nothing has taken place.
+      if (["WRITE_CONFLICT", "STAGE_CHANGING"].includes(error.code)) {
+        calls.splice(calls.indexOf(begun), 1);
+      } else this.#reached.unknown++;
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: OutgrowError): void {
+    if (this.#model.mustSucceed && error.code !== "WRITE_CONFLICT") {
+      throw new Broken(`a call failed: ${error.message} ${String(error.cause ?? "")}`);
+    }
+  }
+
+  async #increment(store: Store): Promise<void> {
+    this.#counted.unknown++;
+    try {
+      await store.transaction(async (tx) => {
+        const found = await tx.collection(items).get("n");
+        await tx.collection(items).put({ id: "n", count: (found?.count ?? 0) + 1 });
+      });
+      this.#counted.done++;
+      this.#counted.unknown--;
+    } catch (error) {
+      if (!OutgrowError.is(error)) throw error;
+      if (error.code === "WRITE_CONFLICT") this.#counted.unknown--;
+      this.#failed(error);
+    }
+  }
+
+  async #transfer(store: Store): Promise<void> {
+    const amount = this.#world.random.whole(-3, 3);
+    try {
+      await store.transaction(async (tx) => {
+        const face = tx.collection(items);
+        const [a, b] = [await face.get("a"), await face.get("b")];
+        await face.put({ id: "a", count: (a?.count ?? 0) - amount });
+        await face.put({ id: "b", count: (b?.count ?? 0) + amount });
+      });
+    } catch (error) {
+      if (!OutgrowError.is(error)) throw error;
+      this.#failed(error);
+    }
+  }
+
+  /** Those who change the stage, one after another. */
+  async #conduct(): Promise<void> {
+    const { random } = this.#world;
+    const steps = [
+      ...(this.#model.steps ??
+        Array.from({ length: 8 }, () =>
+          random.pick(["advance", "advance", "advance", "back"] as const),
+        )),
+    ];
+    const toldDown = () => (this.#world.down.has("target") ? undefined : steps[0]);
+    for (let tries = 0; steps.length > 0 && tries < 60; tries++) {
+      if (steps[0] === "down" || steps[0] === "up") {
+        if (steps.shift() === "down") this.#world.down.add("target");
+        else this.#world.down.delete("target");
+        await pause(8000);
+        continue;
+      }
+      if (toldDown() === undefined) throw new Error("nobody changes the stage of a dead target");
+      const actor = this.#actor("c");
+      const step = steps[0] as "advance" | "back";
+      const done = await this.#untilDeath(actor, async () => {
+        const move = await this.#open(actor);
+        await move.resume({ abort: random.once(4) });
+        await (step === "advance" ? this.#advance(actor, move) : move.back());
+      });
+      if (done || random.once(4)) steps.shift();
+      await pause(random.whole(1, 400));
+    }
+  }
+
+  async #advance(actor: Actor, move: LiveMove): Promise<void> {
+    const { state } = await move.status();
+    if (this.#model.copy === "before capture" && state.stage === "off") await this.#copy(actor);
+    if (state.stage === "dualwrite") {
+      if (this.#model.copy !== "before capture" || state.copied === undefined) {
+        await this.#copy(actor);
+      }
+      await this.#verified(actor);
+    }
+    if (state.stage === "rampdown") {
+      await move.confirm("somebody");
+      const control = memoryControl(this.#world, actor, "target", this.#control);
+      await changeMove(control, NAME, (now, at) => {
+        return { ...now, backup: { at, file: "f", sha256: "", records: 0, restored: true } };
+      });
+    }
+    const { stage } = await move.advance();
+    this.#reached.stages[stage] = (this.#reached.stages[stage] ?? 0) + 1;
+  }
+
+  /** As src/move/work.ts makes it: what another journey left is dropped, a snapshot is taken, batches follow. */
+  async #copy(actor: Actor): Promise<void> {
+    const world = this.#world;
+    const control = memoryControl(world, actor, "target", this.#control);
+    const { document: before } = await readMove(control, NAME);
+    if (before.copied === undefined) {
+      await world.call(actor, "target", "drop", () => {
+        this.#target.records.clear();
+        this.#target.checkpoints.clear();
+      });
+    }
+    const all = await world.call(actor, "source", "snapshot", () =>
+      this.#source.all(AT).filter(({ state }) => state === "present"),
+    );
+    const run = ++this.#runs;
+    const { driver } = memorySide(world, actor, this.#target);
+    for (let at = 0; at < all.length; at += 2) {
+      const records = all.slice(at, at + 2).map((record) => ({
+        ...record,
+        revision: this.#model.copy === "outranks" ? record.revision : dumpRevision(run),
+      }));
+      const write = () =>
+        driver.commit({ tenant: AT.tenant, writes: [{ collection: AT.collection, records }] });
+      const already = this.#target.checkpoints.get("at") ?? -1;
+      if (this.#model.copy === "checkpoint early") {
+        if (already >= at) continue;
+        this.#target.checkpoints.set("at", at);
+      }
+      await write();
+    }
+    await changeMove(control, NAME, (now, when) => {
+      return { ...now, copied: { at: when, run }, verified: undefined };
+    });
+  }
+
+  /** Says that all was found equal: what the laws are to make true without anybody looking. */
+  async #verified(actor: Actor): Promise<void> {
+    const control = memoryControl(this.#world, actor, "target", this.#control);
+    await changeMove(control, NAME, (now, at) => {
+      const run = now.copied?.run ?? 0;
+      const verified = { at, run, source: 0, missing: 0, different: 0, extra: 0, settled: 0 };
+      return { ...now, verified };
+    });
+  }
+
+  /** All is well again: what is under way ends, what waits is delivered, and everything is looked at. */
+  async #end(): Promise<void> {
+    const actor = new Actor("last", false);
+    const move = await this.#open(actor);
+    await move.resume();
+    const store = await move.store();
+    const { state } = await move.status();
+    const stage = stageOf(state.stage);
+    while (((await move.status()).outbox?.count ?? 0) > 0) await pause(500);
+    for (const key of KEYS) {
+      await this.#told(actor, key, "read", null, async () => {
+        return (await store.collection(items).get(key))?.text ?? null;
+      });
+    }
+    for (const key of KEYS) {
+      const first = key === "k3" ? null : "old";
+      const sentence = disorder(first, this.#calls.get(key) ?? []);
+      if (sentence !== undefined) throw new Broken(`at ${stage.name}, ${key}: ${sentence}`);
+    }
+    const authority = stage.authority === "source" ? this.#source : this.#target;
+    this.#balanced(authority);
+    if (stage.mirrored !== undefined && state.copied !== undefined) this.#equal(stage.name);
+  }
+
+  #balanced(side: MemoryState): void {
+    const count = (id: string): number => {
+      const found = side.at(AT, encodeKey(id));
+      return (found?.value as Item | undefined)?.count ?? 0;
+    };
+    const sum = count("a") + count("b");
+    if (sum !== 2 * EACH) throw new Broken(`${side.name}: the accounts hold ${sum}`);
+    const { done, unknown } = this.#counted;
+    const n = count("n");
+    if (n < done || n > done + unknown) {
+      throw new Broken(`${side.name}: ${n} counted of ${done}, and ${unknown} of unknown outcome`);
+    }
+  }
+
+  /** Both sides hold the same records. */
+  #equal(stage: StageName): void {
+    const held = (side: MemoryState): string =>
+      JSON.stringify(
+        side
+          .all(AT)
+          .filter(({ state }) => state === "present")
+          .map(({ value }) => value),
+        null,
+        1,
+      );
+    this.#reached.compared++;
+    const [source, target] = [held(this.#source), held(this.#target)];
+    if (source !== target) {
+      throw new Broken(`at ${stage} the source holds\n${source}\nand the target\n${target}`);
+    }
+    this.#balanced(this.#source);
+    this.#balanced(this.#target);
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
