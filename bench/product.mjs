@@ -7,41 +7,61 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { processorSeconds } from "./machine.mjs";
 
 const [dist, text] = process.argv.slice(2);
 const job = JSON.parse(text);
 const load = (path) => import(pathToFileURL(join(dist, path)).href);
 const { copy, verify, inspect, openTarget } = await load("index.js");
 
+async function using(resource, work) {
+  try {
+    return await work(resource);
+  } finally {
+    await resource[Symbol.asyncDispose]();
+  }
+}
+
+/** @param work with the open source and the target. */
+async function withSource(source, work) {
+  const { openSurveyed } = await load("transfer/source.js");
+  return using(await openSurveyed(source), work);
+}
+
+const withTarget = async (address, work) => using(await openTarget(address), work);
+
 async function timed(work) {
+  const servers = job.servers ?? [];
+  const server = processorSeconds(servers);
   const processor = process.cpuUsage();
   const startedAt = performance.now();
   const outcome = (await work()) ?? {};
   const seconds = (performance.now() - startedAt) / 1000;
   const { user, system } = process.cpuUsage(processor);
-  return { seconds, cpuSeconds: (user + system) / 1e6, ...outcome };
+  const serverSeconds = server === undefined ? undefined : processorSeconds(servers) - server;
+  return { seconds, clientSeconds: (user + system) / 1e6, serverSeconds, ...outcome };
 }
 
 /** The move as a plan leaves it: layouts decided, the file surveyed, nothing read of its records. */
-async function planned(target, { source, move, again }) {
-  const { openSurveyed } = await load("transfer/source.js");
-  await using opened = await openSurveyed(source);
-  const files = opened.files.map(({ fingerprint, survey, collections }) => ({
-    fingerprint,
-    survey,
-    collections,
-  }));
-  if (again) {
-    await target.ledger.startRun(move, files, []);
-    return;
-  }
-  const { collections } = await inspect(source);
-  await target.ledger.create({
-    name: move,
-    tenant: "default",
-    schema: "public",
-    files,
-    collections: collections.map(({ name, layout }) => ({ name, layout })),
+function planned(target, { source, move, again }) {
+  return withSource(source, async (opened) => {
+    const files = opened.files.map(({ fingerprint, survey, collections }) => ({
+      fingerprint,
+      survey,
+      collections,
+    }));
+    if (again) {
+      await target.ledger.startRun(move, files, []);
+      return;
+    }
+    const { collections } = await inspect(source);
+    await target.ledger.create({
+      name: move,
+      tenant: "default",
+      schema: "public",
+      files,
+      collections: collections.map(({ name, layout }) => ({ name, layout })),
+    });
   });
 }
 
@@ -52,93 +72,85 @@ function countsOf(result) {
 }
 
 /** Decides on a move in one process, so that another has only the copy in its memory and on its clock. */
-async function prepare({ target: address, ...options }) {
-  await using target = await openTarget(address);
-  return timed(() => planned(target, options));
-}
+const prepare = ({ target, ...options }) =>
+  withTarget(target, (opened) => timed(() => planned(opened, options)));
 
-async function runCopy({ target: address, source, move }) {
-  await using target = await openTarget(address);
-  return timed(async () => countsOf(await copy(source, target, { move })));
-}
+const runCopy = ({ target, source, move }) =>
+  withTarget(target, (opened) => timed(async () => countsOf(await copy(source, opened, { move }))));
 
-async function runVerify({ target: address, source, move }) {
-  await using target = await openTarget(address);
-  return timed(async () => {
-    const { clean, collections } = await verify(source, target, { move });
-    if (!clean) throw new Error("What was copied is not what is there.");
-    return { records: collections.reduce((sum, { equal }) => sum + equal, 0) };
-  });
-}
+const runVerify = ({ target, source, move }) =>
+  withTarget(target, (opened) =>
+    timed(async () => {
+      const { clean, collections } = await verify(source, opened, { move });
+      if (!clean) throw new Error("What was copied is not what is there.");
+      return { records: collections.reduce((sum, { equal }) => sum + equal, 0) };
+    }),
+  );
 
-function runInspect({ source }) {
-  return timed(async () => {
+const runInspect = ({ source }) =>
+  timed(async () => {
     const { collections } = await inspect(source);
     return { records: collections.reduce((sum, { records }) => sum + records, 0) };
   });
-}
 
 /** Bytes to records, as `copy` reads them. */
-async function scan({ source }) {
-  const { openSurveyed } = await load("transfer/source.js");
-  await using opened = await openSurveyed(source);
-  return timed(async () => {
-    let records = 0;
-    for await (const batch of opened.read(0)) records += batch.records.length;
-    return { records };
-  });
-}
+const scan = ({ source }) =>
+  withSource(source, (opened) =>
+    timed(async () => {
+      let records = 0;
+      for await (const batch of opened.read(0)) records += batch.records.length;
+      return { records };
+    }),
+  );
 
 /** A commit is timed without what was read and prepared for it. */
-async function redisDriver({ target: address, source, move, count }) {
-  const { openSurveyed } = await load("transfer/source.js");
+async function redisDriver({ target: address, source, move }) {
   const { prepare: prepareBatch } = await load("transfer/prepare.js");
   const { compileLayout } = await load("layout/compile.js");
   const { NameTemplates } = await load("collection/name-order.js");
   const { dumpRevision } = await load("collection/revision.js");
-  await using target = await openTarget(address);
-  await planned(target, { source, move });
-  const driver = await target.open(move);
-  await using opened = await openSurveyed(source);
-  const [layout] = driver.layouts;
-  const by = {
-    layout: compileLayout(layout),
-    templates: new NameTemplates(),
-    revision: dumpRevision(1),
-    file: basename(source),
-  };
-  const batches = [];
-  for await (const batch of opened.read(0)) {
-    batches.push(prepareBatch(batch, by).writes);
-    if (batches.reduce((sum, { length }) => sum + length, 0) >= count) break;
-  }
-  return timed(async () => {
-    for (const records of batches) {
-      const writes = [{ collection: layout.collection, records }];
-      await driver.commit({ tenant: "default", writes });
-    }
-    return { records: batches.reduce((sum, { length }) => sum + length, 0) };
+  return withTarget(address, async (target) => {
+    await planned(target, { source, move });
+    const driver = await target.open(move);
+    const [layout] = driver.layouts;
+    const by = {
+      layout: compileLayout(layout),
+      templates: new NameTemplates(),
+      revision: dumpRevision(1),
+      file: basename(source),
+    };
+    const batches = await withSource(source, async (opened) => {
+      const all = [];
+      for await (const batch of opened.read(0)) all.push(prepareBatch(batch, by).writes);
+      return all;
+    });
+    return timed(async () => {
+      for (const records of batches) {
+        const writes = [{ collection: layout.collection, records }];
+        await driver.commit({ tenant: "default", writes });
+      }
+      return { records: batches.reduce((sum, { length }) => sum + length, 0) };
+    });
   });
 }
 
-async function pgliteCopy({ folder, source, move }) {
+function pgliteImport({ folder, source, move }) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const address = `pglite:${join(folder, "data")}`;
-  await using target = await openTarget(address);
-  await planned(target, { source, move });
-  return timed(async () => countsOf(await copy(source, target, { move })));
+  return withTarget(`pglite:${join(folder, "data")}`, async (target) => {
+    await planned(target, { source, move });
+    return timed(async () => countsOf(await copy(source, target, { move })));
+  });
 }
 
 const JOBS = {
-  bare: async () => timed(() => ({})),
   prepare,
   copy: runCopy,
   verify: runVerify,
   inspect: runInspect,
   scan,
   redisDriver,
-  pgliteCopy,
+  pgliteImport,
 };
 
 const outcome = await JOBS[job.kind](job);

@@ -1,6 +1,6 @@
-// Builds dist/ anew: TypeScript alone, no bundler.
+// Builds dist/ anew, and that of each app, which imports the first: TypeScript alone, no bundler.
 import { execFileSync } from "node:child_process";
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,13 +8,18 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const typescript = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
 
-rmSync(join(root, "dist"), { recursive: true, force: true });
-execFileSync(
-  process.execPath,
-  [join(typescript, "bin", "tsc"), "-p", join(root, "tsconfig.build.json")],
-  {
+const build = (folder, project) => {
+  rmSync(join(folder, "dist"), { recursive: true, force: true });
+  const compiler = join(typescript, "bin", "tsc");
+  execFileSync(process.execPath, [compiler, "-p", join(folder, project)], {
     stdio: "inherit",
-    cwd: root,
-  },
-);
+    cwd: folder,
+  });
+};
+
+build(root, "tsconfig.build.json");
 chmodSync(join(root, "dist", "cli", "main.js"), 0o755);
+for (const app of readdirSync(join(root, "apps"))) {
+  const folder = join(root, "apps", app);
+  if (existsSync(join(folder, "tsconfig.json"))) build(folder, "tsconfig.json");
+}

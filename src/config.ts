@@ -1,8 +1,10 @@
 /** `outgrow.config.ts`: what an app decided, where the defaults and the inference were not to its liking. */
+import type { FileCollection } from "./drivers/json-file/contents.ts";
 import type { BindOptions } from "./layout/bind.ts";
 import type { Layout } from "./layout/layout.ts";
 import type { RedisLayout } from "./layout/redis-layout.ts";
 import type { Rules } from "./layout/rules.ts";
+import type { GateLimits } from "./move/gates.ts";
 
 export interface OutgrowConfig {
   /** The source, as on the command line; used when a command names none. */
@@ -22,6 +24,18 @@ export interface OutgrowConfig {
   readonly redis?: Readonly<Record<string, RedisLayout>>;
   /** Rules for properties: `{ "campaigns.price": "money" }`. */
   readonly rules?: Rules;
+  /** A move with stages, under an app that goes on writing: `outgrow stage`. */
+  readonly live?: LiveConfig;
+}
+
+export interface LiveConfig {
+  /** The JSON file that the app leaves, from where the command runs. */
+  readonly jsonFile: string;
+  readonly collections: readonly FileCollection[];
+  /** What gates ask for, where the defaults are not to your liking. */
+  readonly limits?: Partial<GateLimits>;
+  /** Folder of the backup that the last gate wants. Default: `.outgrow/backups`. */
+  readonly backups?: string;
 }
 
 /** Gives the configuration its type. */

@@ -84,6 +84,7 @@ export const ERRORS = {
   // The embedded database.
   FILE_LOCKED:           { status: 503, retry: true,  exit: 75, say: "Another process has held the JSON file for too long", next: "See what that process does; run the same again when it is done." },
   STORE_WRITE:           { status: 503, retry: true,  exit: 1,  say: "The file could not be written", next: "Check the folder's permissions and the disk; nothing was changed." },
+  REQUEST_INVALID:       { status: 400, retry: false, exit: 1,  say: "The request is not one that can be answered", next: "See docs/http.md for the calls and what they take." },
   STAGE_UNREADABLE:      { status: 503, retry: true,  exit: 1,  say: "It cannot be found out at which stage the move is", next: "Check that the target answers: the stage is kept there. Until then nothing is written." },
   STAGE_CHANGING:        { status: 503, retry: true,  exit: 1,  say: "A change of stage takes too long", next: "outgrow status shows it; outgrow stage --resume ends it." },
   STAGE_TAKEN:           { status: 409, retry: true,  exit: 75, say: "Somebody else has changed the move meanwhile", next: "outgrow status shows where it is now." },

@@ -53,7 +53,7 @@ export {
   type QueryResult,
   runQuery,
 } from "./store/query.ts";
-export { type Collection, openStore, type Store } from "./store/store.ts";
+export { type Collection, openStore, type Store, storeOver } from "./store/store.ts";
 export { type CopyOptions, type CopyResult, copy } from "./transfer/copy.ts";
 export { type ExportOptions, type ExportResult, exportMove } from "./transfer/export.ts";
 export { type Finding, type Inspection, inspect } from "./transfer/inspect.ts";

@@ -5,14 +5,21 @@
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { sample } from "../data.mjs";
+import { processorSeconds } from "../machine.mjs";
 
 const job = JSON.parse(process.argv[2]);
 const COLUMNS = "id, tenant_id, created_at, topic, platform, favorite, input, output";
 
 async function timed(records, work) {
+  const servers = job.servers ?? [];
+  const server = processorSeconds(servers);
+  const processor = process.cpuUsage();
   const startedAt = performance.now();
   await work();
-  return { seconds: (performance.now() - startedAt) / 1000, records };
+  const seconds = (performance.now() - startedAt) / 1000;
+  const { user, system } = process.cpuUsage(processor);
+  const serverSeconds = server === undefined ? undefined : processorSeconds(servers) - server;
+  return { seconds, clientSeconds: (user + system) / 1e6, serverSeconds, records };
 }
 
 async function connect() {

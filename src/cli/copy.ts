@@ -2,6 +2,8 @@ import { type CopyResult, copy } from "../transfer/copy.ts";
 import { type Plan, plan } from "../transfer/plan.ts";
 import { inspectionText } from "./inspect.ts";
 import { type LayoutFlags, layoutOptions } from "./layout-options.ts";
+import { copyLive } from "./live.ts";
+import { loadConfig } from "./load-config.ts";
 import { planText } from "./plan.ts";
 import { run } from "./run.ts";
 import { count, duration, style, table, visible } from "./screen.ts";
@@ -19,6 +21,8 @@ export function copyCommand(
   options: CopyCommandOptions,
 ): Promise<void> {
   return run(options, async (context) => {
+    const live = sources.length === 0 ? await loadConfig(options.config) : undefined;
+    if (live?.live !== undefined) return copyLive(context, options, live);
     const { spec, config, move, options: source } = await reading(sources, options, context);
     const layouts = layoutOptions(options, config);
     if (options.dryRun) {

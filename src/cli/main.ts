@@ -250,6 +250,34 @@ program
     (await import("./doctor.ts")).doctorCommand(...(args as [string, never])),
   );
 
+for (const [name, description] of [
+  [
+    "stage",
+    "a live move: where it is; or, with a name, one stage forward or back through its gate",
+  ],
+  ["back", "a live move: one stage back, losing nothing"],
+  ["watch", "a live move: a line whenever something changes"],
+  ["backup", "a live move: export the target, restore it beside, and compare"],
+  ["leave", "a live move that is complete: take away what is left of it"],
+] as const) {
+  const command = program.command(name).description(description);
+  if (name === "stage") {
+    command
+      .argument("[stage]")
+      .option("--resume", "end a change of stage that was interrupted")
+      .option("--abort", "take such a change back")
+      .option("--confirm <name>", "say by your name that there is no way back from complete");
+  }
+  if (name === "backup") command.option("--out <folder>", "where to (default: .outgrow/backups)");
+  command.addOption(to).addOption(move).addOption(config).addOption(json);
+  command.action(async (...args: unknown[]) => {
+    const live = await import("./live.ts");
+    const options = args.at(-2) as never;
+    if (name === "stage") await live.stageCommand(args[0] as string | undefined, options);
+    else await live[`${name}Command`](options);
+  });
+}
+
 program
   .command("tour")
   .description("moves demo data into an embedded Postgres, verifies it, and shows what to do next")

@@ -1,4 +1,6 @@
 import { type VerifyResult, verify } from "../transfer/verify.ts";
+import { verifyLive } from "./live.ts";
+import { loadConfig } from "./load-config.ts";
 import { run } from "./run.ts";
 import { count, duration, style, table, visible } from "./screen.ts";
 import { type ReadingOptions, reading } from "./source-options.ts";
@@ -8,6 +10,8 @@ const SHOWN = 20;
 
 export function verifyCommand(sources: readonly string[], options: ReadingOptions): Promise<void> {
   return run(options, async (context) => {
+    const live = sources.length === 0 ? await loadConfig(options.config) : undefined;
+    if (live?.live !== undefined) return verifyLive(context, options, live);
     const { spec, config, move, options: source } = await reading(sources, options, context);
     const target = await context.target(options.to ?? config.target);
     const result = await verify(spec, target, { ...source, move });

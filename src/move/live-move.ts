@@ -10,7 +10,7 @@ import { MoveProcess } from "./process.ts";
 import { type SideName, type StageName, stageAfter, stageOf } from "./stages.ts";
 import { type Backup, firstState, type MoveState } from "./state.ts";
 import { gatherStatus, type MoveStatus } from "./status.ts";
-import { changeMove, changeStage, drain, finish, readMove, takeBack } from "./transition.ts";
+import { catchUp, changeMove, changeStage, finish, readMove, takeBack } from "./transition.ts";
 import {
   backUp,
   copyUnderWrites,
@@ -173,7 +173,8 @@ class OpenMove implements LiveMove {
     }
     const closed = judgeGates(next.gates, status, this.#limits).find((gate) => gate.closed);
     if (closed !== undefined) {
-      throw new OutgrowError("GATE_CLOSED", { detail: `${next.name}: ${closed.closed}` });
+      const detail = `${next.name}: ${closed.closed}`.replace(/\.$/, "");
+      throw new OutgrowError("GATE_CLOSED", { detail });
     }
     return changeStage(this.#transition, status.state, next.name);
   }
@@ -194,7 +195,7 @@ class OpenMove implements LiveMove {
   async copy(options: Pick<CopyOptions, "signal" | "onProgress"> = {}): Promise<CopyResult> {
     const { document: state } = await readMove(this.#work.live.control, this.name);
     const result = await copyUnderWrites(this.#work, state, options);
-    await drain(this.#work.source, await this.#side("target"), 60_000);
+    await catchUp(this.#work.source, await this.#side("target"), 60_000);
     return result;
   }
 

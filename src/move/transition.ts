@@ -13,7 +13,7 @@
 import { OutgrowError } from "../errors.ts";
 import { failpoint } from "../failpoint.ts";
 import type { Control, Versioned } from "../store/control.ts";
-import type { Side } from "../store/side.ts";
+import type { OutboxEntry, Side } from "../store/side.ts";
 import { deliver } from "./mirror.ts";
 import { type SideName, type StageName, stageOf } from "./stages.ts";
 import { HISTORY, type MoveState, type ProcessReport, readState } from "./state.ts";
@@ -120,7 +120,8 @@ export async function finish(parts: TransitionParts): Promise<MoveState> {
 export async function takeBack(parts: TransitionParts, epoch: number): Promise<MoveState> {
   const { document: state } = await readMove(parts.control, parts.name);
   if (state.pending?.epoch !== epoch) return state;
-  // Fences that rose already let this epoch through; those that did not let it through as well.
+  // An epoch begins behind its fence: else somebody who has not heard of it writes under the one before, and loses.
+  await (await parts.side(stageOf(state.stage).authority)).fence.raise(epoch);
   return changeMove(parts.control, parts.name, (now, at) => {
     if (now.pending?.epoch !== epoch) return now;
     return { ...entered(now, now.stage, epoch, at, parts.by), since: now.since };
@@ -167,6 +168,27 @@ export async function drain(from: Side, to: Side, ms: number): Promise<void> {
     if (performance.now() > deadline) {
       const detail = `${count} records are not delivered`;
       throw new OutgrowError("STAGE_CHANGING", { detail });
+    }
+    if (delivered === 0) await sleep(POLL_MS);
+  }
+}
+
+/**
+ * Delivers what waits now, while the app goes on writing. @throws {OutgrowError} STAGE_CHANGING when that takes longer.
+ */
+export async function catchUp(from: Side, to: Side, ms: number): Promise<void> {
+  const deadline = performance.now() + ms;
+  const id = ({ tenant, collection, key, revision }: OutboxEntry): string =>
+    JSON.stringify([tenant, collection, key, revision]);
+  let left = new Set((await from.outbox.pending(Number.MAX_SAFE_INTEGER)).map(id));
+  while (left.size > 0) {
+    const { delivered } = await deliver(from, to);
+    const waiting = (await from.outbox.pending(Number.MAX_SAFE_INTEGER)).map(id);
+    left = new Set(waiting.filter((one) => left.has(one)));
+    if (left.size > 0 && performance.now() > deadline) {
+      throw new OutgrowError("STAGE_CHANGING", {
+        detail: `${left.size} records are not delivered`,
+      });
     }
     if (delivered === 0) await sleep(POLL_MS);
   }

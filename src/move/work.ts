@@ -12,7 +12,7 @@ import { exportMove } from "../transfer/export.ts";
 import { type Difference, type VerifyResult, verify } from "../transfer/verify.ts";
 import { stageOf } from "./stages.ts";
 import type { MoveState } from "./state.ts";
-import { changeMove, drain } from "./transition.ts";
+import { catchUp, changeMove } from "./transition.ts";
 
 export interface WorkParts {
   readonly name: string;
@@ -64,7 +64,7 @@ export async function copyUnderWrites(
 /** How often records that differ are looked at again, while they are being written. */
 const LOOKS = 20;
 const LOOK_MS = 100;
-const DRAIN_MS = 60_000;
+const CATCH_UP_MS = 60_000;
 
 export interface LiveVerification extends VerifyResult {
   /** Differences that were writes on their way. */
@@ -81,7 +81,7 @@ export async function verifyUnderWrites(
 ): Promise<LiveVerification> {
   const { name, source, target, live } = parts;
   const side = await live.side(name);
-  await drain(source, side, DRAIN_MS);
+  await catchUp(source, side, CATCH_UP_MS);
   await using snapshot = await source.snapshot();
   const result = await verify(snapshot.spec, target, {
     ...options,
@@ -116,7 +116,7 @@ async function unsettled(
   let left = differences;
   for (let look = 0; look < LOOKS && left.length > 0; look++) {
     if (look > 0) await sleep(LOOK_MS);
-    await drain(source, side, DRAIN_MS);
+    await catchUp(source, side, CATCH_UP_MS);
     const equal = await Promise.all(
       left.map(async ({ collection, ledgerKey }) => {
         const at = { tenant, collection };

@@ -72,7 +72,7 @@ export async function history(seed: number, model: Model = {}): Promise<Reached>
       return await run.all();
     } catch (error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      throw new Error(`SEED=${seed}: ${text}\n${world.tail()}`);
+      throw new Error(`SEED=${seed}: ${text}\n${world.tail}`);
     }
   });
 }
@@ -332,7 +332,7 @@ class Run {
       const done = await this.#untilDeath(actor, async () => {
         const move = await this.#open(actor);
         await move.resume({ abort: random.once(4) });
-        await (step === "advance" ? this.#advance(actor, move) : move.back());
+        await (step === "advance" ? this.#advance(actor, move) : this.#back(move));
       });
       if (done || random.once(4)) steps.shift();
       await pause(random.whole(1, 400));
@@ -341,6 +341,7 @@ class Run {
 
   async #advance(actor: Actor, move: LiveMove): Promise<void> {
     const { state } = await move.status();
+    if (state.stage === "complete") return;
     if (this.#model.copy === "before capture" && state.stage === "off") await this.#copy(actor);
     if (state.stage === "dualwrite") {
       if (this.#model.copy !== "before capture" || state.copied === undefined) {
@@ -357,6 +358,11 @@ class Run {
     }
     const { stage } = await move.advance();
     this.#reached.stages[stage] = (this.#reached.stages[stage] ?? 0) + 1;
+  }
+
+  async #back(move: LiveMove): Promise<void> {
+    const { state } = await move.status();
+    if (stageOf(state.stage).back !== undefined) await move.back();
   }
 
   /** As src/move/work.ts makes it: what another journey left is dropped, a snapshot is taken, batches follow. */

@@ -27,9 +27,35 @@ const hash = `scrypt$N=${cost.N},r=${cost.r},p=${cost.p}$${salt.toString("base64
 const bcrypt = () => `$2b$12$${text("./ABCDEFGHIJabcdefghij0123456789", 53)}`;
 
 const NAMES = [
-  "ayse", "mehmet", "zeynep", "emre", "elif", "can", "deniz", "selin", "burak", "ece",
-  "kerem", "derya", "onur", "melis", "tolga", "irem", "cem", "gizem", "baris", "ipek",
-  "ozan", "asli", "kaan", "nil", "umut", "sude", "arda", "yasemin", "mert",
+  "ayse",
+  "mehmet",
+  "zeynep",
+  "emre",
+  "elif",
+  "can",
+  "deniz",
+  "selin",
+  "burak",
+  "ece",
+  "kerem",
+  "derya",
+  "onur",
+  "melis",
+  "tolga",
+  "irem",
+  "cem",
+  "gizem",
+  "baris",
+  "ipek",
+  "ozan",
+  "asli",
+  "kaan",
+  "nil",
+  "umut",
+  "sude",
+  "arda",
+  "yasemin",
+  "mert",
 ];
 const PROMPTS = [
   "Steampunk tarzında uçan şehir",
@@ -89,7 +115,10 @@ while (transactions.length < 200) {
   const written = index < 60 ? sqlite : iso;
   const known = users.filter(({ created_at }) => Date.parse(created_at) <= at);
   // Every sixth one is the demo account's, so that its history is worth a look.
-  const user = index % 6 === 5 && known.includes(demo) ? demo : pick(known.length > 0 ? known : users.slice(0, 1));
+  const user =
+    index % 6 === 5 && known.includes(demo)
+      ? demo
+      : pick(known.length > 0 ? known : users.slice(0, 1));
   if (user.credits < 1 || index % 23 === 5) {
     const [, credits, price] = pick(PACKAGES.slice(0, 3));
     const row = {
@@ -124,7 +153,7 @@ while (transactions.length < 200) {
 Object.assign(transactions[40], { user_id: 900_041 });
 transactions[70].prompt = "Gülümseyen yüz \ud83d";
 transactions[90].prompt = "Kopyalanmış\u0000 metin";
-delete transactions[110].prompt;
+delete transactions.find(({ id, type }) => id > 110 && type === "usage").prompt;
 users[3].credits += 2;
 
 const creditPackages = PACKAGES.map(([name, credits, price], index) => ({

@@ -3,12 +3,12 @@
  * but counts of failed sign-ins.
  */
 import { readFileSync } from "node:fs";
-import { OutgrowError } from "outgrow";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { getCookie } from "hono/cookie";
 import { HTTPException } from "hono/http-exception";
 import { secureHeaders } from "hono/secure-headers";
+import { OutgrowError } from "outgrow";
 import { Attempts } from "./auth.ts";
 import { type Env, originOf, PageError, type Parts } from "./http.ts";
 import { landscape } from "./images/local.ts";
@@ -30,8 +30,8 @@ export function pictureAi(parts: Parts): { fetch(request: Request): Promise<Resp
   // Outside of the pages' headers, which would take the place of these.
   for (const path of ["/pictures/:id/file", "/samples/:file"]) app.use(path, sandboxed);
   app.use(headers(parts));
-  app.notFound((context) => answer(context, new PageError(404, "There is no such page.")));
-  app.onError((error, context) => answer(context, pageErrorOf(error)));
+  app.notFound((context) => answer(context, new PageError(404, "There is no such page."), parts));
+  app.onError((error, context) => answer(context, pageErrorOf(error), parts));
 
   const tooMuch = () => {
     throw new PageError(413, "That is more than this page takes.");
@@ -83,7 +83,10 @@ function headers({ payments, origin }: Parts): MiddlewareHandler<Env> {
 const sandboxed: MiddlewareHandler<Env> = async (context, next) => {
   await next();
   if (!context.res.ok) return;
-  context.header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox");
+  context.header(
+    "content-security-policy",
+    "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+  );
 };
 
 /** Forms of other sites are none of ours. Every browser of today says where a form comes from. */
@@ -129,9 +132,15 @@ function pageErrorOf(error: unknown): PageError {
   return new PageError(stored ? 503 : 500, text, { cause: error });
 }
 
-function answer(context: Context<Env>, error: PageError): Response | Promise<Response> {
+function answer(
+  context: Context<Env>,
+  error: PageError,
+  { report = console.error }: Parts,
+): Response | Promise<Response> {
   const { status, message, cause } = error;
-  if (status >= 500) console.error(`${context.req.method} ${context.req.path}: ${status}`, cause ?? "");
+  if (status >= 500) report(`${status} for ${context.req.method} ${context.req.path}`, cause);
   if (status === 503) context.header("retry-after", "5");
+  // What was not read of the body still lies in the connection.
+  if (status === 413) context.header("connection", "close");
   return context.html(errorPage(context.var.user, status, message), status);
 }

@@ -3,13 +3,7 @@
  * bcrypt's, and are made anew when their password is next given. A session is a signed cookie: who, until when, and a
  * print of the password's hash, so that a new password ends the sessions of the old one.
  */
-import {
-  createHmac,
-  randomBytes,
-  type ScryptOptions,
-  scrypt,
-  timingSafeEqual,
-} from "node:crypto";
+import { createHmac, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from "node:crypto";
 import { compare } from "bcryptjs";
 
 /** The hash of accounts that another service signs in. */

@@ -74,24 +74,43 @@ export interface Payment {
 }
 
 export const Users = collection("users", {
-  schema: shape<User>({ id: ["number"], email: ["string"], password_hash: ["string"], credits: ["number"] }),
+  schema: shape<User>({
+    id: ["number"],
+    email: ["string"],
+    password_hash: ["string"],
+    credits: ["number"],
+  }),
   key: "id",
   indexes: ["email"],
 });
 
 export const Transactions = collection("transactions", {
-  schema: shape<Transaction>({ id: ["number"], user_id: ["number"], type: ["string"], credits: ["number"] }),
+  schema: shape<Transaction>({
+    id: ["number"],
+    user_id: ["number"],
+    type: ["string"],
+    credits: ["number"],
+  }),
   key: "id",
   indexes: ["user_id", "created_at"],
 });
 
 export const CreditPackages = collection("creditPackages", {
-  schema: shape<CreditPackage>({ id: ["number"], name: ["string"], credits: ["number"], price: ["number"] }),
+  schema: shape<CreditPackage>({
+    id: ["number"],
+    name: ["string"],
+    credits: ["number"],
+    price: ["number"],
+  }),
   key: "id",
 });
 
 export const Document = collection("document", {
-  schema: shape<Counters>({ nextUserId: ["number"], nextTransactionId: ["number"], nextPackageId: ["number"] }),
+  schema: shape<Counters>({
+    nextUserId: ["number"],
+    nextTransactionId: ["number"],
+    nextPackageId: ["number"],
+  }),
   // The one record of its collection: a dump knows it by its place.
   key: () => 0,
 });

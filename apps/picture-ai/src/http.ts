@@ -15,6 +15,8 @@ export interface Parts {
   readonly origin?: string | undefined;
   /** Default: see `auth.ts`. */
   readonly passwordCost?: PasswordCost | undefined;
+  /** Is told of answers of 500 and above. Default: the console. */
+  readonly report?: ((request: string, cause: unknown) => void) | undefined;
 }
 
 export interface Env {

@@ -34,7 +34,9 @@ const AGAIN_MS = [500, 2000, 8000];
 const DELIVERY_MS = 10_000;
 
 /** @param options.port default: a free one. */
-export async function startStripeFake(options: { readonly port?: number } = {}): Promise<StripeFake> {
+export async function startStripeFake(
+  options: { readonly port?: number } = {},
+): Promise<StripeFake> {
   const secretKey = `sk_test_${randomBytes(12).toString("hex")}`;
   const webhookSecret = `whsec_${randomBytes(24).toString("hex")}`;
   const checkouts = new Checkouts(secretKey, webhookSecret);
@@ -165,7 +167,10 @@ function sessionOf(checkout: Checkout, url: string | undefined) {
 function addRoutes(app: Hono, checkouts: Checkouts, origin: string): void {
   app.post("/v1/checkout/sessions", async (context) => {
     if (context.req.header("authorization") !== `Bearer ${checkouts.secretKey}`) {
-      return context.json({ error: { type: "invalid_request_error", message: "No such key." } }, 401);
+      return context.json(
+        { error: { type: "invalid_request_error", message: "No such key." } },
+        401,
+      );
     }
     const form = new Map(new URLSearchParams(await context.req.text()));
     const checkout = checkouts.create(form, context.req.header("idempotency-key"));
@@ -186,10 +191,7 @@ function addRoutes(app: Hono, checkouts: Checkouts, origin: string): void {
     if (checkout === undefined) return context.notFound();
     const { times } = await context.req.parseBody();
     await checkouts.pay(checkout.id, times === "2" ? 2 : 1);
-    return context.redirect(
-      checkout.successUrl.replace("{CHECKOUT_SESSION_ID}", checkout.id),
-      303,
-    );
+    return context.redirect(checkout.successUrl.replace("{CHECKOUT_SESSION_ID}", checkout.id), 303);
   });
 }
 

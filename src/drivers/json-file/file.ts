@@ -6,7 +6,7 @@
  * Writes that went around us are found by the file's print, and captured like our own.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { digestHex } from "../../collection/digest-sum.ts";
@@ -142,6 +142,11 @@ export class JsonFile {
   async leave(): Promise<void> {
     await this.#locked(() => {});
     rmSync(this.#folder, { recursive: true, force: true });
+    try {
+      rmdirSync(dirname(this.#folder));
+    } catch {
+      // Something else lies there as well.
+    }
     this.#journal.refresh();
   }
 
@@ -265,7 +270,8 @@ export class JsonFile {
   #text(stamp: string): string {
     // A file that was there and is gone, or was cut to nothing, is an accident and not an empty store.
     if (stamp === ABSENT_STAMP) {
-      if (this.#journal.begun && this.#journal.print !== "") {
+      const before = this.#journal.begun ? this.#journal.print : (this.#contents?.print ?? "");
+      if (before !== "") {
         throw new OutgrowError("SOURCE_NOT_FOUND", { file: this.path });
       }
       return "";

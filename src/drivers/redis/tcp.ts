@@ -161,9 +161,8 @@ class Line {
       if (this.#waiting.length === 0) this.#socket.ref();
       this.#waiting.push({ replies: [], count: commands.length, resolve, reject });
       this.#watch();
-      this.#socket.cork();
+      // Piece by piece: the server reads the first while the next is written.
       for (const piece of encodeCommands(commands)) this.#socket.write(piece);
-      this.#socket.uncork();
     });
   }
 

@@ -1,5 +1,11 @@
 /** Pictures by fal.ai. */
-import { askProvider, fetchImage, ImageError, type ImageProvider, PROVIDER_MS } from "./provider.ts";
+import {
+  askProvider,
+  fetchImage,
+  ImageError,
+  type ImageProvider,
+  PROVIDER_MS,
+} from "./provider.ts";
 
 export interface FalOptions {
   readonly key: string;

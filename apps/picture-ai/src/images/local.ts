@@ -17,6 +17,7 @@ interface Scene {
   readonly sea: boolean;
   readonly city: boolean;
   readonly forest: boolean;
+  readonly desert: boolean;
   readonly hue: number;
 }
 
@@ -65,11 +66,14 @@ function sceneOf(prompt: string, chance: Chance): Scene {
   const desert = says(/desert|dune|çöl|kum/);
   const city = says(/city|town|street|tower|şehir|sokak|istanbul|köy/);
   const forest = says(/forest|tree|wood|garden|orman|ağaç|bahçe/);
-  const hue = desert ? chance.between(20, 38) : chance.between(0, 359);
+  const hue = desert ? chance.between(20, 38) : chance.between(-30, 40);
   return {
     night: says(/night|moon|star|space|dark|gece|ay ışığı|yıldız|uzay/) || fallback < 0.25,
-    sea: says(/sea|lake|ocean|river|rain|deniz|göl|nehir|yağmur/) || (!desert && fallback > 0.6),
+    sea:
+      says(/sea|lake|ocean|river|rain|deniz|göl|nehir|yağmur/) ||
+      (!desert && !forest && !city && fallback > 0.6),
     city,
+    desert,
     forest: forest || (!city && !desert && fallback > 0.3 && fallback < 0.6),
     hue,
   };
@@ -81,15 +85,17 @@ const color = (hue: number, saturation: number, lightness: number): string =>
 function sky({ night, hue }: Scene, chance: Chance, horizon: number): string {
   const stops = night
     ? [color(hue + 230, 45, 9), color(hue + 250, 45, 22), color(hue + 300, 45, 42)]
-    : [color(hue + 190, 60, 62), color(hue + 240, 55, 78), color(hue + 30, 85, 82)];
+    : [color(hue + 205, 62, 60), color(hue + 245, 50, 80), color(hue * 0.5 + 32, 85, 82)];
   const x = chance.between(150, 620);
   const y = chance.between(110, horizon - 120);
   const radius = chance.between(42, 78);
-  const light = night ? "#fdf6dd" : color(hue + 40, 95, 88);
+  const light = night ? "#fdf6dd" : color(hue * 0.4 + 40, 95, 86);
   const gradient = stops.map((stop, index) => `<stop offset="${index / 2}" stop-color="${stop}"/>`);
-  const bite = night
-    ? `<circle cx="${x + radius * 0.42}" cy="${y - radius * 0.2}" r="${radius * 0.86}" fill="url(#sky)"/>`
-    : "";
+  const half = `A${radius} ${radius} 0 1 0 ${x} ${y + radius}`;
+  const inner = `A${radius * 1.25} ${radius * 1.25} 0 0 1 ${x} ${y - radius}`;
+  const body = night
+    ? `<path d="M${x} ${y - radius}${half}${inner}Z" fill="${light}"/>`
+    : `<circle cx="${x}" cy="${y}" r="${radius}" fill="${light}"/>`;
   return [
     `<defs><linearGradient id="sky" gradientUnits="userSpaceOnUse" x1="0" y1="0" x2="0" y2="${horizon}">`,
     `${gradient.join("")}</linearGradient>`,
@@ -97,7 +103,7 @@ function sky({ night, hue }: Scene, chance: Chance, horizon: number): string {
     `<stop offset="1" stop-color="${light}" stop-opacity="0"/></radialGradient></defs>`,
     `<rect width="${SIZE}" height="${SIZE}" fill="url(#sky)"/>`,
     `<circle cx="${x}" cy="${y}" r="${radius * 3.2}" fill="url(#glow)"/>`,
-    `<circle cx="${x}" cy="${y}" r="${radius}" fill="${light}"/>${bite}`,
+    body,
   ].join("");
 }
 
@@ -129,7 +135,9 @@ function ridges({ night, hue }: Scene, chance: Chance, horizon: number): string 
     .map((depth) => {
       const height = 150 - depth * 38;
       const base = horizon + depth * 22;
-      const fill = night ? color(hue + 250, 32, 27 - depth * 6) : color(hue + 215, 34, 66 - depth * 13);
+      const fill = night
+        ? color(hue + 250, 32, 27 - depth * 6)
+        : color(hue + 215, 34, 66 - depth * 13);
       const points = [`M0 ${SIZE}L0 ${base - chance.between(10, height)}`];
       for (let x = 0; x < SIZE; ) {
         const step = chance.between(70, 150);
@@ -150,11 +158,15 @@ function city({ night, hue }: Scene, chance: Chance, horizon: number): string {
     const width = chance.between(34, 74);
     const height = chance.between(70, 240);
     const top = horizon + 60 - height;
-    houses.push(`<rect x="${x}" y="${top}" width="${width}" height="${height + 60}" fill="${wall}"/>`);
+    houses.push(
+      `<rect x="${x}" y="${top}" width="${width}" height="${height + 60}" fill="${wall}"/>`,
+    );
     for (let at = top + 12; at < horizon + 30; at += 20) {
       for (let left = x + 8; left < x + width - 10; left += 15) {
         if (chance.next() < 0.45) {
-          houses.push(`<rect x="${left}" y="${at}" width="6" height="9" fill="${lamp}" opacity=".85"/>`);
+          houses.push(
+            `<rect x="${left}" y="${at}" width="6" height="9" fill="${lamp}" opacity=".85"/>`,
+          );
         }
       }
     }
@@ -179,8 +191,8 @@ function sea({ night, hue }: Scene, chance: Chance, horizon: number): string {
   return `${surface}<g fill="${light}" opacity=".28">${waves.join("")}</g>`;
 }
 
-function ground({ night, hue, forest }: Scene, chance: Chance, horizon: number): string {
-  const base = forest ? hue * 0.15 + 105 : hue + 20;
+function ground({ night, hue, forest, desert }: Scene, chance: Chance, horizon: number): string {
+  const base = forest ? hue * 0.15 + 105 : desert ? hue + 8 : hue * 0.4 + 95;
   return [0, 1, 2]
     .map((depth) => {
       const y = horizon + 70 + depth * 85;

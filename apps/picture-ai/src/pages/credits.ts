@@ -8,7 +8,12 @@ export function creditsPage(
   packages: readonly CreditPackage[],
   cancelled: boolean,
 ): Html {
-  const offer = ({ id, name, credits, price: kurus }: CreditPackage): Html => html`<li class="card offer">
+  const offer = ({
+    id,
+    name,
+    credits,
+    price: kurus,
+  }: CreditPackage): Html => html`<li class="card offer">
 <h2>${shown(name)}</h2>
 <p class="amount"><strong>${credits}</strong> credits</p>
 <p class="price">${price(kurus)}</p>

@@ -59,11 +59,7 @@ async function register(context: Context<Env>, parts: Parts): Promise<Response> 
   return welcome(context, parts, { id, password_hash: hash });
 }
 
-async function signIn(
-  context: Context<Env>,
-  parts: Parts,
-  attempts: Attempts,
-): Promise<Response> {
+async function signIn(context: Context<Env>, parts: Parts, attempts: Attempts): Promise<Response> {
   const field = await formOf(context);
   const email = field("email").trim();
   const name = email.toLowerCase();

@@ -5,7 +5,7 @@ import type { User } from "../collections.ts";
 import { generate } from "../generate.ts";
 import { type Env, formOf, PageError, type Parts, signedIn } from "../http.ts";
 import { IMAGE_TYPES } from "../images/provider.ts";
-import { galleryPage, picturePage, PROMPT_UNITS, welcomePage } from "../pages/pictures.ts";
+import { galleryPage, PROMPT_UNITS, picturePage, welcomePage } from "../pages/pictures.ts";
 
 const UUID = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/;
 

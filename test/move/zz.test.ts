@@ -1,0 +1,9 @@
+import { it } from "vitest";
+import { counterexample } from "../support/move-model.ts";
+it("x", async () => {
+    const t = process.cpuUsage().user;
+    const n = Number(process.env.N ?? 200);
+    const faults = { refused: 60, lost: 60, late: 60, crash: 150, freeze: 60 };
+    const found = await counterexample(n, { faults });
+    console.log((process.cpuUsage().user - t) / n / 1000, "ms each", found?.message.slice(0, 1500));
+});
