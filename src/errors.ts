@@ -68,7 +68,7 @@ export const ERRORS = {
 
   // The target.
   TARGET_UNREACHABLE:    { status: 503, retry: true,  exit: 1,  say: "The target cannot be reached", next: "outgrow doctor tells which step fails." },
-  TARGET_REFUSED:        { status: 500, retry: false, exit: 1,  say: "The target refused a statement", next: "See the SQLSTATE in the detail." },
+  TARGET_REFUSED:        { status: 500, retry: false, exit: 1,  say: "The target refused a statement", next: "See the SQLSTATE, or the server's word, in the detail." },
   TARGET_ADDRESS:        { status: 400, retry: false, exit: 1,  say: "The target's address is not one that outgrow knows", next: "Use postgres://…, pglite:DIR, redis://…, rediss://…, https://… (Upstash REST), @FILE with one of them, or set DATABASE_URL." },
   TARGET_BUSY:           { status: 503, retry: true,  exit: 1,  say: "The target is busy", next: "Run the same command again." },
   TARGET_FULL:           { status: 507, retry: false, exit: 3,  say: "The target's disk is full", next: "Free space, then run the same command: it goes on where it stopped." },

@@ -89,6 +89,11 @@ export function isBoxed(value: object): boolean {
   );
 }
 
+/** An own property, whatever its name is: `constructor` is nothing that an object has by itself. */
+export function getOwn<T>(object: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
 /** Sets an own property whatever its name is: `__proto__` becomes data, never a prototype. */
 export function setOwn(object: object, name: string, value: unknown): void {
   if (name === "__proto__") {

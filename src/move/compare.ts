@@ -5,10 +5,13 @@
  */
 import type { Address } from "../collection/change.ts";
 import { digestHex } from "../collection/digest-sum.ts";
+import { OutgrowError } from "../errors.ts";
 import type { Driver, Stored } from "../store/driver.ts";
 import type { Outbox } from "../store/side.ts";
 import type { Counts } from "./counts.ts";
+import type { SideName } from "./stages.ts";
 import type { Mismatch } from "./state.ts";
+import { LATE, within } from "./within.ts";
 
 export interface CompareOptions {
   /** Share of reads that are compared, 0 to 1. Default 0.1. */
@@ -20,8 +23,10 @@ export interface CompareOptions {
 }
 
 export interface Pair {
+  /** The authority's: no stage serves reads from anywhere else. */
   readonly served: Driver;
   readonly other: Driver;
+  readonly otherName: SideName;
   /** Where keys of the authority wait for the other side. */
   readonly outbox: Outbox;
 }
@@ -49,13 +54,13 @@ export class Comparer {
   }
 
   /** Compares what was served, or not: by lot. Returns at once. */
-  offer(from: Address, keys: readonly string[], pair: Pair): void {
+  offer(from: Address, keys: readonly string[], pairOf: () => Promise<Pair>): void {
     if (keys.length === 0 || Math.random() >= this.#options.sample) return;
     if (this.#running.size >= this.#options.atOnce || performance.now() < this.#openUntil) {
       this.#counts.compared("dropped");
       return;
     }
-    const running = this.#compare(from, keys, pair).finally(() => this.#running.delete(running));
+    const running = this.#compare(from, keys, pairOf).finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
 
@@ -64,54 +69,125 @@ export class Comparer {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  async #compare(from: Address, keys: readonly string[], pair: Pair): Promise<void> {
+  async #compare(
+    from: Address,
+    keys: readonly string[],
+    pairOf: () => Promise<Pair>,
+  ): Promise<void> {
+    let pair: Pair | undefined;
+    let left = keys;
     try {
-      let unequal = keys;
-      for (let look = 0; look < LOOKS && unequal.length > 0; look++) {
-        if (look > 0) await sleep(FIRST_LOOK_MS * 2 ** (look - 1));
-        const left = await this.#differing(from, unequal, pair);
-        for (let n = left.length; n < unequal.length; n++) this.#counts.compared("equal");
-        unequal = left;
-      }
+      pair = await this.#within(pairOf());
+      left = await this.#quickly(from, keys, pair);
       this.#failures = 0;
-      await this.#judge(from, unequal, pair);
-    } catch {
-      this.#counts.compared("unknown");
-      if (++this.#failures >= FAILURES) this.#openUntil = performance.now() + OPEN_MS;
+      if (left.length > 0) await this.#settle(from, left, pair);
+    } catch (error) {
+      // What one side cannot say of a record that the other has served is a difference.
+      if (pair === undefined || isPassing(error)) this.#unknown();
+      else for (const key of left) await this.#alone(from, key, pair);
     }
   }
 
-  async #differing(from: Address, keys: readonly string[], pair: Pair): Promise<string[]> {
-    const [served, other] = await within(
-      this.#options.timeoutMs,
-      Promise.all([pair.served.read(from, keys), pair.other.read(from, keys)]),
+  /** The keys that differ at first sight: most often none. */
+  async #quickly(from: Address, keys: readonly string[], pair: Pair): Promise<readonly string[]> {
+    const asked = () =>
+      this.#counts.timed(pair.otherName, "reads", () => pair.other.read(from, keys));
+    const [served, other] = await this.#within(
+      Promise.all([pair.served.read(from, keys), asked()]),
     );
-    return keys.filter((_, index) => digestOf(served[index]) !== digestOf(other[index]));
+    const left = keys.filter((_, index) => digestOf(served[index]) !== digestOf(other[index]));
+    for (let n = left.length; n < keys.length; n++) this.#counts.compared("equal");
+    return left;
   }
 
-  /** Records that still differ after the last look. */
-  async #judge(from: Address, keys: readonly string[], pair: Pair): Promise<void> {
-    for (const key of keys) {
-      const waiting = await pair.outbox.pending(10_000);
-      const isWaiting = waiting.some(
-        (one) => one.key === key && one.collection === from.collection,
-      );
-      const [served] = await pair.served.read(from, [key]);
-      const [other] = await pair.other.read(from, [key]);
-      if (digestOf(served) === digestOf(other)) this.#counts.compared("equal");
-      else if (isWaiting) this.#counts.compared("busy");
+  /** Looks again, and again, until nothing differs or it is known why. */
+  async #settle(from: Address, keys: readonly string[], pair: Pair): Promise<void> {
+    let unequal: readonly Look[] = [];
+    let asked = keys;
+    for (let look = 0; look < LOOKS && asked.length > 0; look++) {
+      await sleep(FIRST_LOOK_MS * 2 ** look);
+      unequal = (await this.#within(lookAt(from, asked, pair))).filter(isUnequal);
+      asked = unequal.map(({ key }) => key);
+    }
+    for (let n = unequal.length; n < keys.length; n++) this.#counts.compared("equal");
+    for (const look of unequal) this.#unequal(from, look);
+  }
+
+  async #alone(from: Address, key: string, pair: Pair): Promise<void> {
+    try {
+      const [look] = await this.#within(lookAt(from, [key], pair));
+      if (look === undefined || !isUnequal(look)) this.#counts.compared("equal");
+      else this.#unequal(from, look);
+    } catch (error) {
+      if (isPassing(error)) this.#unknown();
       else {
-        this.#counts.compared("mismatched");
-        this.mismatches.push({
-          collection: from.collection,
-          key,
-          served: digestOf(served),
-          other: digestOf(other),
-        });
-        this.mismatches.splice(0, this.mismatches.length - KEPT_MISMATCHES);
+        const failed = OutgrowError.is(error) ? error.code : "INTERNAL";
+        this.#unequal(from, { key, verdict: "different", failed });
       }
     }
   }
+
+  #unequal({ collection }: Address, look: Look): void {
+    const { key, verdict, served = null, other = null, failed } = look;
+    this.#counts.compared(verdict === "moving" ? "busy" : "mismatched");
+    if (verdict === "moving") return;
+    this.mismatches.push({ collection, key, served, other, ...(failed && { failed }) });
+    this.mismatches.splice(0, this.mismatches.length - KEPT_MISMATCHES);
+  }
+
+  #unknown(): void {
+    this.#counts.compared("unknown");
+    if (++this.#failures >= FAILURES) this.#openUntil = performance.now() + OPEN_MS;
+  }
+
+  #within<T>(work: Promise<T>): Promise<T> {
+    return within(this.#options.timeoutMs, work);
+  }
+}
+
+/** What one careful look found of a key. */
+interface Look {
+  readonly key: string;
+  readonly verdict: "equal" | "moving" | "different";
+  readonly served?: string | null;
+  readonly other?: string | null;
+  /** The code with which a side could not say what it holds. */
+  readonly failed?: string;
+}
+
+const isUnequal = ({ verdict }: Look): boolean => verdict !== "equal";
+
+/** More may wait than this: then any key may be among them. */
+const MOST_WAITING = 10_000;
+
+/**
+ * A key differs only if the authority held one revision of it throughout, and that had been delivered before the
+ * other side was asked: what is settled in the outbox has arrived.
+ */
+async function lookAt(from: Address, keys: readonly string[], pair: Pair): Promise<Look[]> {
+  const before = await pair.served.read(from, keys);
+  const waiting = await pair.outbox.pending(MOST_WAITING);
+  const other = await pair.other.read(from, keys);
+  const after = await pair.served.read(from, keys);
+  const waits = new Set(
+    waiting
+      .filter((one) => one.tenant === from.tenant && one.collection === from.collection)
+      .map(({ key }) => key),
+  );
+  return keys.map((key, index): Look => {
+    const [ours, theirs] = [digestOf(after[index]), digestOf(other[index])];
+    if (ours === theirs) return { key, verdict: "equal" };
+    const moves =
+      waiting.length >= MOST_WAITING ||
+      waits.has(key) ||
+      before[index]?.revision !== after[index]?.revision;
+    return { key, verdict: moves ? "moving" : "different", served: ours, other: theirs };
+  });
+}
+
+/** It may be otherwise the next time: nothing is known of the record. */
+function isPassing(error: unknown): boolean {
+  return error === LATE || (OutgrowError.is(error) && error.retry);
 }
 
 function digestOf(stored: Stored | undefined): string | null {
@@ -119,17 +195,3 @@ function digestOf(stored: Stored | undefined): string | null {
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** What ends late is let go: its result, and its failure. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("late")), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => {});
-  }
-}

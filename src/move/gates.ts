@@ -3,6 +3,7 @@
  * sentence, with what it counted and what to do. Nothing passes a gate by being unknown.
  */
 import { percentile } from "./counts.ts";
+import { LATENCY_CLASSES_MS } from "./state.ts";
 import type { MoveStatus } from "./status.ts";
 
 export type GateName =
@@ -93,12 +94,19 @@ const compared: Check = ({ comparisons }, { minCompared, maxMismatchRate }) => {
   return `${mismatched} of ${all} compared reads differed: outgrow status names them; verify, and copy again.`;
 };
 
+const most = (ms: number): string =>
+  Number.isFinite(ms) ? `up to ${ms} ms` : `more than ${LATENCY_CLASSES_MS.at(-1)} ms`;
+
 /** The side that will serve has been asked for the sample. */
-const latency: Check = ({ sides }, { maxSlowdown, goodLatencyMs }) => {
+const latency: Check = ({ sides }, { minCompared, maxSlowdown, goodLatencyMs }) => {
   const [now, then] = [percentile(sides.source, 0.99), percentile(sides.target, 0.99)];
-  if (then === undefined || then <= goodLatencyMs) return undefined;
-  if (now !== undefined && then <= now * maxSlowdown) return undefined;
-  return `At its 99th percentile the target takes up to ${then} ms, the source ${now ?? 0} ms: see to the target first.`;
+  if (then === undefined) {
+    if (minCompared === 0) return undefined;
+    return "It is not known how fast the target answers: it has not been asked in this stage.";
+  }
+  if (then <= goodLatencyMs) return undefined;
+  if (now !== undefined && Number.isFinite(then) && then <= now * maxSlowdown) return undefined;
+  return `At its 99th percentile the target takes ${most(then)}, the source ${most(now ?? 0)}: see to the target first.`;
 };
 
 const held: Check = ({ stageAgeMs, state }, { holdMs }) => {

@@ -117,6 +117,11 @@ class OpenMove implements LiveMove {
     }
   };
 
+  /** Another journey's copy is another move of the ledger. */
+  readonly #reopen = (): void => {
+    this.#target = undefined;
+  };
+
   get #transition() {
     const { control } = this.#work.live;
     return { name: this.name, control, side: this.#side, by: this.#options.by ?? "outgrow" };
@@ -134,6 +139,7 @@ class OpenMove implements LiveMove {
       name: this.name,
       control,
       side: this.#side,
+      entered: this.#reopen,
       compare,
       refreshMs,
     });
@@ -176,7 +182,21 @@ class OpenMove implements LiveMove {
       const detail = `${next.name}: ${closed.closed}`.replace(/\.$/, "");
       throw new OutgrowError("GATE_CLOSED", { detail });
     }
+    if (stageOf(stage).mirrored === undefined && next.mirrored === "target") await this.#empty();
     return changeStage(this.#transition, status.state, next.name);
+  }
+
+  /**
+   * What an earlier journey left may be older than what the app has written since, without a trace of when. Found
+   * before this journey begins, it is of no other, however late it is dropped.
+   */
+  async #empty(): Promise<void> {
+    const { ledger } = this.#work.target;
+    const left = await ledger.find(this.name);
+    if (left === undefined) return;
+    // Still at `off`, or it is another journey's by now.
+    const { document: state } = await readMove(this.#work.live.control, this.name);
+    if (stageOf(state.stage).mirrored === undefined) await ledger.drop(this.name, left.id);
   }
 
   async back(): Promise<MoveState> {
@@ -195,7 +215,7 @@ class OpenMove implements LiveMove {
   async copy(options: Pick<CopyOptions, "signal" | "onProgress"> = {}): Promise<CopyResult> {
     const { document: state } = await readMove(this.#work.live.control, this.name);
     const result = await copyUnderWrites(this.#work, state, options);
-    await catchUp(this.#work.source, await this.#side("target"), 60_000);
+    await catchUp(this.#work.source, await this.#side("target"), state.epoch, 60_000);
     return result;
   }
 

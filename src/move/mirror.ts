@@ -3,7 +3,8 @@
  *
  * What waits are keys: each is read when it is delivered, and stored under the revision that it has by then. So it
  * does not matter how often a delivery is tried, how many processes deliver at once, or how late one of them wakes:
- * the higher revision stays (D1).
+ * the higher revision stays (D1). A delivery carries the epoch as a write does: one that slept until the target had
+ * been emptied for another journey would outrank the new copy there with an old record.
  */
 import { OutgrowError } from "../errors.ts";
 import type { Commit, Driver, RecordWrite, Stored } from "../store/driver.ts";
@@ -15,32 +16,59 @@ export interface Refused {
   readonly code: string;
 }
 
+/** An entry that the other side did not take, with the code why. It stays in the outbox. */
+export interface RefusedEntry {
+  readonly entry: OutboxEntry;
+  readonly code: string;
+}
+
 export interface Delivery {
   readonly delivered: number;
-  /** They stay in the outbox. */
-  readonly refused: readonly Refused[];
+  readonly refused: readonly RefusedEntry[];
+  /** Whether all that waits was looked at. */
+  readonly isAll: boolean;
+}
+
+/** Entries to be left for later, and how many they are at the most. */
+interface Later {
+  readonly most: number;
+  readonly has: (entry: OutboxEntry) => boolean;
 }
 
 const BATCH = 500;
 
-/** Delivers the longest waiting keys, once. @throws {OutgrowError} when a side cannot be reached. */
-export async function deliver(from: Side, to: Pick<Side, "driver">): Promise<Delivery> {
-  const entries = await from.outbox.pending(BATCH);
+/**
+ * Delivers the longest waiting keys, once.
+ * @param epoch of the stage by which this is delivered: a mirror that slept through a change delivers nothing.
+ * @throws {OutgrowError} when a side cannot be reached; FENCED when the stage has changed.
+ */
+export async function deliver(
+  from: Side,
+  to: Pick<Side, "driver">,
+  epoch: number,
+  later?: Later,
+): Promise<Delivery> {
+  // Those that are left for later wait the longest: they are asked for on top.
+  const limit = BATCH + (later?.most ?? 0);
+  const waiting = await from.outbox.pending(limit);
+  const entries = waiting.filter((entry) => later?.has(entry) !== true);
   const delivered: OutboxEntry[] = [];
-  const refused: Refused[] = [];
+  const refused: RefusedEntry[] = [];
   for (const [tenant, own] of byTenant(entries)) {
-    const writes = await currentOf(from.driver, tenant, own);
-    const commit = { tenant, writes: inOrder(writes, to.driver) };
-    const result = await commitAll(to.driver, commit);
-    const failed = new Set(result.map(({ collection, key }) => JSON.stringify([collection, key])));
-    refused.push(...result);
-    delivered.push(
-      ...own.filter((entry) => !failed.has(JSON.stringify([entry.collection, entry.key]))),
-    );
+    const writes = inOrder(await currentOf(from.driver, tenant, own), to.driver);
+    const codes = await commitAll(to.driver, { tenant, writes: [], epoch }, flat(writes));
+    for (const entry of own) {
+      const code = codes.get(idOf(entry));
+      if (code === undefined) delivered.push(entry);
+      else refused.push({ entry, code });
+    }
   }
   await from.outbox.settle(delivered);
-  return { delivered: delivered.length, refused };
+  return { delivered: delivered.length, refused, isAll: waiting.length < limit };
 }
+
+const idOf = ({ collection, key }: Pick<OutboxEntry, "collection" | "key">): string =>
+  JSON.stringify([collection, key]);
 
 function byTenant(entries: readonly OutboxEntry[]): Map<string, OutboxEntry[]> {
   const tenants = new Map<string, OutboxEntry[]>();
@@ -84,44 +112,95 @@ function inOrder(
     .sort((a, b) => rank(a.collection) - rank(b.collection));
 }
 
-/** All at once; where some record is refused, one by one, so that it holds nobody else up. */
-async function commitAll(driver: Driver, commit: Commit): Promise<Refused[]> {
-  if (commit.writes.every(({ records }) => records.length === 0)) return [];
+interface One {
+  readonly collection: string;
+  readonly record: RecordWrite;
+}
+
+function flat(writes: Commit["writes"]): One[] {
+  return writes.flatMap(({ collection, records }) =>
+    records.map((record) => ({ collection, record })),
+  );
+}
+
+/** All at once; where some are refused, by halves, so that they hold nobody else up. @returns codes by `idOf` */
+async function commitAll(
+  driver: Driver,
+  commit: Commit,
+  all: readonly One[],
+): Promise<Map<string, string>> {
+  if (all.length === 0) return new Map();
   try {
-    await driver.commit(commit);
-    return [];
+    await driver.commit({ ...commit, writes: grouped(all) });
+    return new Map();
   } catch (error) {
-    if (!OutgrowError.is(error, "RECORD_REFUSED")) throw error;
-  }
-  const refused: Refused[] = [];
-  for (const { collection, records } of commit.writes) {
-    for (const record of records) {
-      try {
-        await driver.commit({ ...commit, writes: [{ collection, records: [record] }] });
-      } catch (error) {
-        if (!OutgrowError.is(error, "RECORD_REFUSED")) throw error;
-        refused.push({ collection, key: record.key, code: error.sqlState ?? error.code });
-      }
+    if (!isOfRecords(error)) throw error;
+    const [first] = all as [One];
+    if (all.length === 1) {
+      const code = OutgrowError.is(error) ? (error.sqlState ?? error.code) : "INTERNAL";
+      return new Map([[idOf({ collection: first.collection, key: first.record.key }), code]]);
     }
   }
-  return refused;
+  const middle = Math.ceil(all.length / 2);
+  const codes = await commitAll(driver, commit, all.slice(0, middle));
+  for (const [id, code] of await commitAll(driver, commit, all.slice(middle))) codes.set(id, code);
+  return codes;
 }
+
+function grouped(all: readonly One[]): Commit["writes"] {
+  const groups = new Map<string, RecordWrite[]>();
+  for (const { collection, record } of all) {
+    const records = groups.get(collection) ?? [];
+    groups.set(collection, records);
+    records.push(record);
+  }
+  return [...groups].map(([collection, records]) => ({ collection, records }));
+}
+
+/** Whether another record could have fared better: the store answers, and the stage is the same. */
+function isOfRecords(error: unknown): boolean {
+  if (!OutgrowError.is(error)) return true;
+  return !error.retry && error.code !== "TARGET_FULL" && error.code !== "STORE_CLOSED";
+}
+
+const fullIdOf = ({ tenant, collection, key }: OutboxEntry): string =>
+  JSON.stringify([tenant, collection, key]);
 
 const IDLE_MS = 200;
 const LONGEST_MS = 5000;
 
+/** Whom the stage in force delivers from and to. */
+export interface Direction {
+  readonly from: Side;
+  readonly to: Side;
+  readonly epoch: number;
+}
+
+interface Held extends RefusedEntry {
+  /** When it is tried again. */
+  readonly again: number;
+}
+
 /** Delivers in the background of a process: when it is asked to, and now and then for what others left behind. */
 export class Mirror {
-  refused: readonly Refused[] = [];
-  readonly #sides: () => Promise<{ readonly from: Side; readonly to: Side } | undefined>;
+  readonly #direction: () => Promise<Direction | undefined>;
+  /** What was refused, by tenant, collection and key. */
+  readonly #held = new Map<string, Held>();
+  #epoch: number | undefined;
   #wake: (() => void) | undefined;
   #asked = false;
   #stopped = false;
   #work: Promise<void> | undefined;
 
-  /** @param sides whom the stage in force delivers from and to; `undefined` when to nobody. */
-  constructor(sides: () => Promise<{ readonly from: Side; readonly to: Side } | undefined>) {
-    this.#sides = sides;
+  /** @param direction `undefined` when nothing is delivered to anybody. */
+  constructor(direction: () => Promise<Direction | undefined>) {
+    this.#direction = direction;
+  }
+
+  get refused(): readonly Refused[] {
+    return [...this.#held.values()].map(({ entry: { collection, key }, code }) => {
+      return { collection, key, code };
+    });
   }
 
   start(): void {
@@ -146,19 +225,41 @@ export class Mirror {
       this.#asked = false;
       let more = false;
       try {
-        const sides = await this.#sides();
-        if (sides !== undefined) {
-          const { delivered, refused } = await deliver(sides.from, sides.to);
-          this.refused = refused;
-          more = delivered >= BATCH;
-        }
+        const direction = await this.#direction();
+        if (direction?.epoch !== this.#epoch) this.#held.clear();
+        this.#epoch = direction?.epoch;
+        if (direction !== undefined) more = (await this.#deliver(direction)) >= BATCH;
         failures = 0;
-      } catch {
+      } catch (error) {
         // S4: nobody's write waits for this. The outbox keeps the keys, and gates keep closed while it has some.
-        failures++;
+        if (!OutgrowError.is(error, "FENCED")) failures++;
       }
       if (!more) await this.#pause(Math.min(IDLE_MS * 2 ** failures, LONGEST_MS), failures > 0);
     }
+  }
+
+  async #deliver({ from, to, epoch }: Direction): Promise<number> {
+    const now = performance.now();
+    const seen = new Set<string>();
+    const left = new Set<string>();
+    const has = (entry: OutboxEntry): boolean => {
+      const id = fullIdOf(entry);
+      seen.add(id);
+      const held = this.#held.get(id);
+      // Written again, it may be taken.
+      if (held === undefined || held.entry.revision !== entry.revision) return false;
+      if (now < held.again) left.add(id);
+      return now < held.again;
+    };
+    const later = { most: this.#held.size, has };
+    const { delivered, refused, isAll } = await deliver(from, to, epoch, later);
+    for (const id of this.#held.keys()) {
+      if (!left.has(id) && (isAll || seen.has(id))) this.#held.delete(id);
+    }
+    for (const one of refused) {
+      this.#held.set(fullIdOf(one.entry), { ...one, again: now + LONGEST_MS });
+    }
+    return delivered;
   }
 
   async #pause(ms: number, whole: boolean): Promise<void> {

@@ -5,7 +5,7 @@ import type { Control } from "../store/control.ts";
 import type { Side } from "../store/side.ts";
 import { type CompareOptions, Comparer } from "./compare.ts";
 import { Counts } from "./counts.ts";
-import { Mirror } from "./mirror.ts";
+import { type Direction, Mirror } from "./mirror.ts";
 import { Router } from "./router.ts";
 import { type SideName, stageOf } from "./stages.ts";
 import { type MoveState, PROTOCOL, type ProcessReport } from "./state.ts";
@@ -15,6 +15,8 @@ export interface ProcessOptions {
   readonly name: string;
   readonly control: Control;
   readonly side: (name: SideName) => Promise<Side>;
+  /** Called when another epoch has begun, before any call goes by it. */
+  readonly entered?: (() => void) | undefined;
   readonly compare?: CompareOptions | undefined;
   /** How often the stage is asked for. Default 500 milliseconds. */
   readonly refreshMs?: number | undefined;
@@ -102,6 +104,7 @@ export class MoveProcess implements AsyncDisposable {
     this.#confirmed = state.pending?.epoch ?? state.epoch;
     if (state.epoch === this.#epoch) return;
     this.#epoch = state.epoch;
+    this.#options.entered?.();
     this.#counts = new Counts();
     this.#comparer = new Comparer(this.#counts, this.#options.compare);
     this.#mirror.wake();
@@ -118,10 +121,12 @@ export class MoveProcess implements AsyncDisposable {
     }
   }
 
-  async #delivery(): Promise<{ readonly from: Side; readonly to: Side } | undefined> {
-    const { authority, mirrored } = stageOf((await this.#viewer.current()).stage);
+  async #delivery(): Promise<Direction | undefined> {
+    const { stage, epoch } = await this.#viewer.current();
+    const { authority, mirrored } = stageOf(stage);
     if (mirrored === undefined) return undefined;
-    return { from: await this.#options.side(authority), to: await this.#options.side(mirrored) };
+    const { side } = this.#options;
+    return { from: await side(authority), to: await side(mirrored), epoch };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

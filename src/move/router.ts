@@ -11,7 +11,7 @@ import type { Revision } from "../collection/revision.ts";
 import { OutgrowError } from "../errors.ts";
 import type { Capabilities, Commit, CommitReport, Driver, RecordWrite } from "../store/driver.ts";
 import type { Side } from "../store/side.ts";
-import type { Comparer } from "./compare.ts";
+import type { Comparer, Pair } from "./compare.ts";
 import type { Counts } from "./counts.ts";
 import { type SideName, type Stage, stageOf } from "./stages.ts";
 import type { MoveState } from "./state.ts";
@@ -53,8 +53,33 @@ export class Router implements Driver {
   }
 
   async #route(): Promise<Route> {
-    const state = await this.#parts.viewer.current();
+    const { viewer } = this.#parts;
+    let state: MoveState;
+    try {
+      state = await viewer.soon();
+    } catch (error) {
+      state = await this.#standing(error);
+    }
     return { state, stage: stageOf(state.stage) };
+  }
+
+  /**
+   * The stages lie in the target, and up to shadow the app needs none of it (S2). Where they cannot be read, the last
+   * one that was stands as long as its authority's fence has not risen: no change of stage ends without that, so
+   * this is what the document would say. (SEMANTICS row 10: never a default.)
+   */
+  async #standing(error: unknown): Promise<MoveState> {
+    const { viewer, side } = this.#parts;
+    const known = viewer.last?.state;
+    if (!OutgrowError.is(error, "STAGE_UNREADABLE") || known === undefined) throw error;
+    let fence: number;
+    try {
+      fence = await (await side(stageOf(known.stage).authority)).fence.current();
+    } catch {
+      throw error;
+    }
+    if (fence <= known.epoch) return known;
+    return (await viewer.refresh()).state;
   }
 
   async #serving(): Promise<{
@@ -69,19 +94,19 @@ export class Router implements Driver {
   async read(from: Address, keys: readonly string[]): ReturnType<Driver["read"]> {
     const { name, driver, stage } = await this.#serving();
     const found = await this.#parts.counts().timed(name, "reads", () => driver.read(from, keys));
-    if (stage.sampled !== undefined) await this.#compare(from, keys, stage);
+    const { sampled } = stage;
+    if (sampled !== undefined) {
+      this.#parts.comparer().offer(from, keys, () => this.#pair(stage, sampled));
+    }
     return found;
   }
 
-  async #compare(from: Address, keys: readonly string[], stage: Stage): Promise<void> {
-    const [served, other, authority] = await Promise.all([
+  async #pair(stage: Stage, otherName: SideName): Promise<Pair> {
+    const [served, other] = await Promise.all([
       this.#parts.side(stage.reads),
-      this.#parts.side(stage.sampled as SideName),
-      this.#parts.side(stage.authority),
-    ]).catch(() => []);
-    if (served === undefined || other === undefined || authority === undefined) return;
-    const pair = { served: served.driver, other: other.driver, outbox: authority.outbox };
-    this.#parts.comparer().offer(from, keys, pair);
+      this.#parts.side(otherName),
+    ]);
+    return { served: served.driver, other: other.driver, otherName, outbox: served.outbox };
   }
 
   async *scan(...args: Parameters<Driver["scan"]>): ReturnType<Driver["scan"]> {
@@ -157,6 +182,9 @@ async function issuedIn(
 /** Failures that may pass: nothing was stored, or it is not known. */
 const PASSING = ["OUTCOME_UNKNOWN", "TARGET_BUSY", "TARGET_UNREACHABLE", "TIMEOUT"];
 
+/** Said of an attempt after a lost one, they may be the doing of the lost one. */
+const TELLING = ["WRITE_CONFLICT", "FENCED"];
+
 /**
  * A commit of which it is known whether it took place: where the answer was lost, the keys' revisions tell. Tried
  * again it is the same commit under the same revisions, so it cannot take place twice.
@@ -171,20 +199,23 @@ async function commitOnce(driver: Driver, commit: Commit): Promise<CommitReport>
     } catch (error) {
       if (!OutgrowError.is(error)) throw error;
       const passing = PASSING.includes(error.code);
-      // The condition fails on what a lost attempt of this very commit has stored.
-      if (!passing && !(lost !== undefined && error.code === "WRITE_CONFLICT")) throw error;
+      // The condition fails on what a lost attempt of this very commit has stored; and what was stored before the fence
+      // rose is stored, whatever the fence says of trying again.
+      const telling = lost !== undefined && TELLING.includes(error.code);
+      if (!passing && !telling) throw error;
       if (error.code === "OUTCOME_UNKNOWN") lost = error;
       if (passing) {
         if (attempt > ATTEMPTS) throw lost ?? error;
         await sleep(Math.random() * RETRY_MS * 2 ** attempt);
       }
       if (lost === undefined) continue;
-      const found = await outcomeOf(driver, commit);
+      const found = await outcomeOf(driver, commit).catch(() => "unreadable" as const);
+      if (found === "unreadable" && passing) continue;
       if (found === "applied") {
         const applied = commit.writes.reduce((sum, { records }) => sum + records.length, 0);
         return { applied, duplicate: 0, stale: 0, conflicts: [], spills: [] };
       }
-      if (found === "unknown") throw lost;
+      if (found !== "refused") throw lost;
       if (!passing) throw error;
     }
   }

@@ -52,7 +52,9 @@ export interface MoveState {
   readonly pending?: Pending | undefined;
   /** The newest last; bounded. */
   readonly history: readonly Passed[];
-  /** The run of the copy that was finished in this journey through dualwrite. */
+  /** The epoch in which dualwrite was entered from `off`: what was copied and verified is of this journey. */
+  readonly journey?: number | undefined;
+  /** The run of the copy that was finished in this journey. */
   readonly copied?: { readonly at: number; readonly run: number } | undefined;
   readonly verified?: Verification | undefined;
   readonly backup?: Backup | undefined;
@@ -112,6 +114,8 @@ export interface Mismatch {
   /** Digests, hex; `null` where a side has no such record. */
   readonly served: string | null;
   readonly other: string | null;
+  /** Code of the error with which a side could not say what it holds. */
+  readonly failed?: string;
 }
 
 /** What a process says of itself with each beat. Counts are those of the stage's epoch. */

@@ -5,7 +5,7 @@
  *   2. Every process has confirmed, or has been silent for longer than its view of the stage is good.
  *   3. The authority's fence rises to the new epoch: nothing is written to it any more under the old one.
  *   4. Where its outbox is not served afterwards, it is emptied into the other side.
- *   5. Where the other side takes over, its fence rises as well.
+ *   5. The other side's fence rises as well: what others still deliver under the old epoch comes too late.
  *   6. The document says the new stage and epoch.
  *
  * Between 3 and 6 writes wait. Taken back, the stage stays and the epoch grows all the same, since a fence never falls.
@@ -37,6 +37,16 @@ const DRAIN_MS = 10_000;
 const CONFIRM_MS = 60_000;
 
 export type Change = (state: MoveState, now: number) => MoveState;
+
+/** What work of this journey has found; nothing when the journey has ended meanwhile. @throws {OutgrowError} STAGE_TAKEN */
+export const inJourney =
+  ({ journey }: MoveState, change: Change): Change =>
+  (now, at) => {
+    if (now.journey !== journey) {
+      throw new OutgrowError("STAGE_TAKEN", { detail: "the source was left alone meanwhile" });
+    }
+    return change(now, at);
+  };
 
 /** Reads the document. @throws {OutgrowError} MOVE_UNKNOWN, LEDGER_VERSION */
 export async function readMove(control: Control, name: string): Promise<Versioned<MoveState>> {
@@ -88,7 +98,6 @@ export async function finish(parts: TransitionParts): Promise<MoveState> {
   const { pending } = state;
   if (pending === undefined) return state;
   const [before, after] = [stageOf(state.stage), stageOf(pending.to)];
-  const moves = before.authority !== after.authority;
   try {
     await confirmed(parts, pending.epoch);
     await failpoint("stage.confirmed");
@@ -97,10 +106,11 @@ export async function finish(parts: TransitionParts): Promise<MoveState> {
     await failpoint("stage.fenced");
     const served = after.authority === before.authority && after.mirrored === before.mirrored;
     if (before.mirrored !== undefined && after.name !== "off" && !served) {
-      await drain(authority, await parts.side(before.mirrored), parts.drainMs ?? DRAIN_MS);
+      const to = await parts.side(before.mirrored);
+      await drain(authority, to, pending.epoch, parts.drainMs ?? DRAIN_MS);
     }
     await failpoint("stage.drained");
-    if (moves) await (await parts.side(after.authority)).fence.raise(pending.epoch);
+    await fenceOther(parts, before.authority, pending.epoch);
     await failpoint("stage.flip");
   } catch (error) {
     if (OutgrowError.is(error, "STAGE_CHANGING")) await takeBack(parts, pending.epoch);
@@ -114,6 +124,15 @@ export async function finish(parts: TransitionParts): Promise<MoveState> {
     }
     return entered(now, pending.to, pending.epoch, at, pending.by);
   });
+}
+
+async function fenceOther(parts: TransitionParts, one: SideName, epoch: number): Promise<void> {
+  try {
+    await (await parts.side(one === "source" ? "target" : "source")).fence.raise(epoch);
+  } catch (error) {
+    // A target that was not copied to: there is nothing that anybody could have begun to deliver to.
+    if (!OutgrowError.is(error, "MOVE_UNKNOWN")) throw error;
+  }
 }
 
 /** Ends a pending change where it began, under an epoch of its own. */
@@ -136,7 +155,9 @@ function entered(
   by: string,
 ): MoveState {
   const history = [...state.history, { stage, epoch, at, by }].slice(-HISTORY);
-  const journey = stage === "off" ? { copied: undefined, verified: undefined } : {};
+  const begins =
+    stageOf(state.stage).mirrored === undefined && stageOf(stage).mirrored === "target";
+  const journey = begins ? { journey: epoch, copied: undefined, verified: undefined } : {};
   return { ...state, ...journey, stage, epoch, since: at, history };
 }
 
@@ -159,10 +180,10 @@ async function confirmed(
 }
 
 /** Delivers until nothing waits. @throws {OutgrowError} STAGE_CHANGING */
-export async function drain(from: Side, to: Side, ms: number): Promise<void> {
+export async function drain(from: Side, to: Side, epoch: number, ms: number): Promise<void> {
   const deadline = performance.now() + ms;
   for (;;) {
-    const { delivered } = await deliver(from, to);
+    const { delivered } = await deliver(from, to, epoch);
     const { count } = await from.outbox.depth();
     if (count === 0) return;
     if (performance.now() > deadline) {
@@ -176,13 +197,13 @@ export async function drain(from: Side, to: Side, ms: number): Promise<void> {
 /**
  * Delivers what waits now, while the app goes on writing. @throws {OutgrowError} STAGE_CHANGING when that takes longer.
  */
-export async function catchUp(from: Side, to: Side, ms: number): Promise<void> {
+export async function catchUp(from: Side, to: Side, epoch: number, ms: number): Promise<void> {
   const deadline = performance.now() + ms;
   const id = ({ tenant, collection, key, revision }: OutboxEntry): string =>
     JSON.stringify([tenant, collection, key, revision]);
   let left = new Set((await from.outbox.pending(Number.MAX_SAFE_INTEGER)).map(id));
   while (left.size > 0) {
-    const { delivered } = await deliver(from, to);
+    const { delivered } = await deliver(from, to, epoch);
     const waiting = (await from.outbox.pending(Number.MAX_SAFE_INTEGER)).map(id);
     left = new Set(waiting.filter((one) => left.has(one)));
     if (left.size > 0 && performance.now() > deadline) {

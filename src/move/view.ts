@@ -8,8 +8,13 @@
 import { OutgrowError } from "../errors.ts";
 import type { Versioned } from "../store/control.ts";
 import { type MoveState, readState } from "./state.ts";
+import { LATE, within } from "./within.ts";
 
 export const LEASE_MS = 5000;
+
+/** How long a call waits for the document where it can do without, and how long none asks when that was in vain. */
+const PATIENCE_MS = 1000;
+const DEAF_MS = 1000;
 
 export interface View {
   readonly state: MoveState;
@@ -23,6 +28,7 @@ export class Viewer {
   readonly #clock: () => number;
   readonly #adopted: (state: MoveState) => void;
   #view: View | undefined;
+  #deafUntil = Number.NEGATIVE_INFINITY;
   #asking: Promise<View> | undefined;
   #next: Promise<View> | undefined;
 
@@ -60,6 +66,21 @@ export class Viewer {
     return (await this.refresh()).state;
   }
 
+  /**
+   * As `current`, within a time. When it was not told in time, calls do not ask for a while: the process's own looks
+   * find out when it can be read again.
+   */
+  async soon(): Promise<MoveState> {
+    if (this.#clock() < this.#deafUntil) throw new OutgrowError("STAGE_UNREADABLE");
+    try {
+      return await within(PATIENCE_MS, this.current());
+    } catch (error) {
+      this.#deafUntil = this.#clock() + DEAF_MS;
+      if (error !== LATE) throw error;
+      throw new OutgrowError("STAGE_UNREADABLE", { detail: "it takes too long" });
+    }
+  }
+
   /** Asks for the document; the answer is from after the call. */
   refresh(): Promise<View> {
     if (this.#asking === undefined) return this.#start();
@@ -95,6 +116,7 @@ export class Viewer {
     }
     if (found === undefined) throw new OutgrowError("STAGE_UNREADABLE", { detail: "it is gone" });
     const view = { state: readState(found.document), at };
+    this.#deafUntil = Number.NEGATIVE_INFINITY;
     // An answer that was overtaken by a later one says nothing new.
     if (this.#view === undefined || view.state.epoch >= this.#view.state.epoch) {
       this.#view = view;

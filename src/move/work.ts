@@ -12,7 +12,7 @@ import { exportMove } from "../transfer/export.ts";
 import { type Difference, type VerifyResult, verify } from "../transfer/verify.ts";
 import { stageOf } from "./stages.ts";
 import type { MoveState } from "./state.ts";
-import { catchUp, changeMove } from "./transition.ts";
+import { catchUp, changeMove, inJourney, readMove } from "./transition.ts";
 
 export interface WorkParts {
   readonly name: string;
@@ -43,10 +43,6 @@ export async function copyUnderWrites(
     const detail = `at ${state.stage}: a copy begins when the app's writes are captured, from dualwrite on`;
     throw new OutgrowError("GATE_CLOSED", { detail });
   }
-  // What an earlier journey left may be older than what the app has written since, without a trace of when.
-  if (state.copied === undefined && (await target.ledger.find(name)) !== undefined) {
-    await target.ledger.drop(name);
-  }
   await using snapshot = await source.snapshot();
   const result = await copy(snapshot.spec, target, {
     ...parts.layout,
@@ -55,9 +51,10 @@ export async function copyUnderWrites(
     tenant,
     again: true,
   });
-  await changeMove(live.control, name, (now, at) => {
+  const copied = inJourney(state, (now, at) => {
     return { ...now, copied: { at, run: result.run }, verified: undefined };
   });
+  await changeMove(live.control, name, copied);
   return result;
 }
 
@@ -80,43 +77,49 @@ export async function verifyUnderWrites(
   options: WorkOptions,
 ): Promise<LiveVerification> {
   const { name, source, target, live } = parts;
+  const { document: state } = await readMove(live.control, name);
   const side = await live.side(name);
-  await catchUp(source, side, CATCH_UP_MS);
+  await catchUp(source, side, state.epoch, CATCH_UP_MS);
   await using snapshot = await source.snapshot();
   const result = await verify(snapshot.spec, target, {
     ...options,
     move: name,
     maxDifferences: 100_000,
   });
-  const real = await unsettled(parts, side, result.differences);
+  const real = await unsettled(parts, side, state.epoch, result.differences);
+  const all = result.collections.map((one) => one.missing + one.different + one.extra);
+  // More than are named cannot be looked at again: they count as they were found.
+  const unnamed = all.reduce((sum, one) => sum + one, 0) - result.differences.length;
   const count = (kind: Difference["kind"]): number =>
     real.filter((one) => one.kind === kind).length;
   const settled = result.differences.length - real.length;
   const run = (await target.ledger.find(name))?.run ?? 0;
-  await changeMove(live.control, name, (now, at) => ({
+  const verified = inJourney(state, (now, at) => ({
     ...now,
     verified: {
       at,
       run,
       source: result.collections.reduce((sum, one) => sum + one.source, 0),
       missing: count("missing"),
-      different: count("different"),
+      different: count("different") + unnamed,
       extra: count("extra"),
       settled,
     },
   }));
-  return { ...result, clean: real.length === 0, differences: real, settled };
+  await changeMove(live.control, name, verified);
+  return { ...result, clean: real.length + unnamed === 0, differences: real, settled };
 }
 
 async function unsettled(
   { source, tenant }: WorkParts,
   side: Side,
+  epoch: number,
   differences: readonly Difference[],
 ): Promise<readonly Difference[]> {
   let left = differences;
   for (let look = 0; look < LOOKS && left.length > 0; look++) {
     if (look > 0) await sleep(LOOK_MS);
-    await catchUp(source, side, CATCH_UP_MS);
+    await catchUp(source, side, epoch, CATCH_UP_MS);
     const equal = await Promise.all(
       left.map(async ({ collection, ledgerKey }) => {
         const at = { tenant, collection };

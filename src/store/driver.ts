@@ -27,6 +27,8 @@ export interface Capabilities {
   readonly transaction: boolean;
   /** Survives the process: what resolved is there after a kill. */
   readonly durable: boolean;
+  /** How many commits of one copy it takes at the same time, to any gain. Left out: one. */
+  readonly commits?: number;
   /** The most that one commit should hold. */
   readonly batch: { readonly records: number; readonly bytes: number };
 }

@@ -201,6 +201,10 @@ export interface Ledger {
    * @throws {OutgrowError} FENCED, MOVE_UNKNOWN
    */
   prune(name: string, lease: Lease): Promise<number>;
-  /** Drops the move's tables (only those it made) and its rows of the ledger; the schema too when it was the last. */
-  drop(name: string): Promise<{ readonly tables: readonly string[] }>;
+  /**
+   * Drops the move's tables (only those it made) and its rows of the ledger; the schema too when it was the last.
+   * @param id of the move that is meant: one that was made under its name since is left alone.
+   * @throws {OutgrowError} MOVE_UNKNOWN, MOVE_LEASED, DROP_REFUSED
+   */
+  drop(name: string, id?: number): Promise<{ readonly tables: readonly string[] }>;
 }

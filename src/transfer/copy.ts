@@ -7,14 +7,10 @@
  *     on behind the last gapless finished batch, and a batch that arrives twice changes nothing.
  */
 
-import { NameTemplates } from "../collection/name-order.ts";
-import { dumpRevision } from "../collection/revision.ts";
-import { OutgrowError, throwIfInterrupted } from "../errors.ts";
-import { failpoint } from "../failpoint.ts";
-import { type CompiledLayout, compileLayout } from "../layout/compile.ts";
+import { getOwn } from "../collection/value.ts";
+import { OutgrowError } from "../errors.ts";
 import type { Target } from "../store/driver.ts";
 import type {
-  CheckpointEntry,
   CollectionCounts,
   Lease,
   Move,
@@ -22,15 +18,11 @@ import type {
   Settlement,
   SpillCount,
 } from "../store/ledger.ts";
-import { ahead } from "./ahead.ts";
-import { commitBatch } from "./commit-batch.ts";
+import { copyFiles } from "./copy-files.ts";
 import { checkDisk } from "./disk.ts";
 import type { Inspection, InspectOptions } from "./inspect.ts";
 import { decideLayouts, type LayoutOptions } from "./layouts.ts";
-import { filesInOrder } from "./order.ts";
-import { prepare } from "./prepare.ts";
-import { Meter } from "./progress.ts";
-import { type FileBatch, openSurveyed, type Source, samePrint } from "./source.ts";
+import { openSurveyed, type Source, samePrint } from "./source.ts";
 
 export interface CopyOptions extends InspectOptions, LayoutOptions {
   /** Name of the move. Default: the source's stem. */
@@ -60,7 +52,7 @@ export interface CopyResult {
  * Copies a source into a target, from its checkpoint if there is one. Idempotent.
  *
  * @throws {OutgrowError} as `openSurveyed`; TABLE_TAKEN, MOVE_LEASED, FENCED, SOURCE_MOVED, DISK_SPACE,
- * TARGET_*, INTERRUPTED when `signal` fires: the batch under way is finished first.
+ * TARGET_*, INTERRUPTED when `signal` fires: the batches under way are finished first.
  */
 export async function copy(
   spec: string | readonly string[],
@@ -208,146 +200,11 @@ async function layouts(
   }));
 }
 
-async function copyFiles(
-  move: Move,
-  source: Source,
-  target: Target,
-  lease: Lease,
-  options: CopyOptions,
-): Promise<void> {
-  const driver = await target.open(move.name);
-  const done = await target.ledger.checkpoints(move.name);
-  const compiled = new Map(
-    driver.layouts.map((layout) => [layout.collection, compileLayout(layout)]),
-  );
-  const templates = new Map(
-    [...compiled.keys()].map((name) => [name, new NameTemplates(move.templates[name])]),
-  );
-  const meter = new Meter("copy", source.bytes, options.onProgress);
-  for (const { file, opened, before } of filesInOrder(source, driver.layouts)) {
-    const finished = done.filter((checkpoint) => checkpoint.file === file);
-    if (finished.some(({ last }) => last)) continue;
-    const from = gapless(finished);
-    let next = (from?.batch ?? -1) + 1;
-    const batches = lookBehind(ahead(source.read(file, from?.resume)));
-    for await (const { batch, last } of batches) {
-      throwIfInterrupted(options.signal);
-      await failpoint("copy.batch");
-      const checkpoint = checkpointOf(batch, move.run, last);
-      next = batch.batch + 1;
-      await copyBatch(batch, checkpoint, {
-        move,
-        target,
-        driver,
-        lease,
-        compiled,
-        templates,
-        file: opened.input.name,
-      });
-      meter.advance(
-        batch.collection,
-        batch.records.length + batch.bad.length,
-        before + batch.offset,
-      );
-    }
-    if (next === 0) await noteEmptyFile(driver, move, file, lease);
-  }
-  meter.finish();
-}
-
-function checkpointOf(batch: FileBatch, run: number, last: boolean): CheckpointEntry {
-  const { file, offset, resume } = batch;
-  return { run, file, batch: batch.batch, offset, resume, last };
-}
-
-/** The last of the batches that are finished without a gap before them. */
-function gapless(finished: readonly CheckpointEntry[]): CheckpointEntry | undefined {
-  let last: CheckpointEntry | undefined;
-  for (const checkpoint of finished) {
-    if (checkpoint.batch !== (last?.batch ?? -1) + 1) break;
-    last = checkpoint;
-  }
-  return last;
-}
-
-/** Tells of each batch whether it is the last one, by holding it until the next is there. */
-async function* lookBehind(
-  batches: AsyncIterable<FileBatch>,
-): AsyncGenerator<{ readonly batch: FileBatch; readonly last: boolean }> {
-  let held: FileBatch | undefined;
-  for await (const batch of batches) {
-    if (held !== undefined) yield { batch: held, last: false };
-    held = batch;
-  }
-  if (held !== undefined) yield { batch: held, last: true };
-}
-
-interface BatchContext {
-  readonly move: Move;
-  readonly target: Target;
-  readonly driver: Awaited<ReturnType<Target["open"]>>;
-  readonly lease: Lease;
-  readonly compiled: ReadonlyMap<string, CompiledLayout>;
-  readonly templates: ReadonlyMap<string, NameTemplates>;
-  readonly file: string;
-}
-
-async function copyBatch(
-  batch: FileBatch,
-  checkpoint: CheckpointEntry,
-  context: BatchContext,
-): Promise<void> {
-  const { move, target, driver, lease } = context;
-  const { collection } = batch;
-  const layout = context.compiled.get(collection);
-  const templates = context.templates.get(collection);
-  if (layout === undefined || templates === undefined) {
-    // Left out by --only or --exclude: only its place is kept.
-    await commitBatch(driver, target.ledger, move.name, {
-      tenant: move.tenant,
-      writes: [],
-      ledger: { checkpoint },
-      lease,
-    });
-    return;
-  }
-  const prepared = prepare(batch, {
-    layout,
-    templates,
-    revision: dumpRevision(move.run),
-    file: context.file,
-  });
-  const learnt = templates.takeChanged();
-  await commitBatch(driver, target.ledger, move.name, {
-    tenant: move.tenant,
-    writes: [{ collection, records: prepared.writes }],
-    ledger: {
-      checkpoint,
-      quarantine: prepared.quarantine,
-      templates: learnt === undefined ? undefined : { [collection]: learnt },
-      read: { [collection]: prepared.read },
-      duplicates: { [collection]: prepared.duplicates },
-    },
-    lease,
-  });
-}
-
-/** A file without a single batch is done as well. */
-async function noteEmptyFile(
-  driver: BatchContext["driver"],
-  move: Move,
-  file: number,
-  lease: Lease,
-): Promise<void> {
-  const checkpoint = { run: move.run, file, batch: 0, offset: 0, resume: null, last: true };
-  await driver.commit({ tenant: move.tenant, writes: [], ledger: { checkpoint }, lease });
-}
-
 /** T1 over the whole run: what the ledger sums must be what the survey counted. */
 function checkConservation(move: Move, source: Source, options: CopyOptions): void {
   for (const { collection, records } of source.collections) {
     const expected = options.limit === undefined ? records : Math.min(records, options.limit);
-    const read = move.counts[collection]?.read ?? 0;
+    const read = getOwn(move.counts, collection)?.read ?? 0;
     if (read !== expected) {
       throw new OutgrowError("LOST_ROW", {
         collection,

@@ -9,6 +9,7 @@ import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { decodeKey } from "../collection/key.ts";
 import { NameTemplates } from "../collection/name-order.ts";
+import { getOwn } from "../collection/value.ts";
 import { OutgrowError, throwIfInterrupted } from "../errors.ts";
 import type {
   ExportCollection,
@@ -184,7 +185,7 @@ async function exportCollection(
   const layout = driver.layouts.find(({ collection }) => collection === name);
   if (layout === undefined) throw new OutgrowError("MOVE_UNKNOWN", { collection: name });
   const address = { tenant: move.tenant, collection: name };
-  const templates = new NameTemplates(move.templates[name]);
+  const templates = new NameTemplates(getOwn(move.templates, name));
   const inFile = survey?.parts.find(({ collection }) => collection === name)?.collection;
   const rule: KeyRule = layout.key;
   return {

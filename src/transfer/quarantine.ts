@@ -6,6 +6,7 @@ import { canonicalText, digestText } from "../collection/canonical.ts";
 import { displayKey } from "../collection/key.ts";
 import { NameTemplates } from "../collection/name-order.ts";
 import { revision } from "../collection/revision.ts";
+import { getOwn } from "../collection/value.ts";
 import { OutgrowError } from "../errors.ts";
 import type { Survey } from "../formats/format.ts";
 import { FORMATS } from "../formats/index.ts";
@@ -80,7 +81,7 @@ async function replayOne(target: Target, move: Move, entry: Quarantined): Promis
   if (layout === undefined) throw new OutgrowError("MOVE_UNKNOWN", { collection });
   const found = recordKey(compileLayout(layout), read);
   if ("code" in found) return told(found.code);
-  const templates = new NameTemplates(move.templates[collection]);
+  const templates = new NameTemplates(getOwn(move.templates, collection));
   const exception = templates.observe(read.value, read.orders);
   const learnt = templates.takeChanged();
   const [there] = await driver.read({ tenant: move.tenant, collection }, [found.key]);

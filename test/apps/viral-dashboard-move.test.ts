@@ -363,7 +363,11 @@ describe("Viral Dashboard's browser and server in the tables of its schema", () 
     for (const move of MOVES) {
       const again = await copy(specs[move], place.target, options[move]);
       expect(again.run).toBe(2);
-      expect(again.counts).toEqual(copied[move]?.counts);
+      const counts = Object.entries(copied[move]?.counts ?? {}).map(([name, first]) => {
+        const { applied } = first;
+        return [name, applied === 0 ? first : { ...first, unchanged: applied }];
+      });
+      expect(again.counts).toEqual(Object.fromEntries(counts));
     }
     expect(await ask(contentsOf(TABLES))).toEqual(rows);
     for (const move of MOVES) {

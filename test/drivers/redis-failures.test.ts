@@ -48,7 +48,8 @@ async function state(connection: RedisConnection, schema: string): Promise<unkno
       const pairs = flat.flatMap((field, index) =>
         index % 2 === 0 ? [[field, flat[index + 1]]] : [],
       );
-      const own = /^(created|updated|heartbeat|lease|holder|name|schema|layout:.*|collections)$/;
+      const own =
+        /^(created|updated|heartbeat|lease|holder|name|schema|layout:.*|collections|loads:.*|indexed:.*)$/;
       found[name.replace(/:\d+:/, ":N:")] = pairs
         .filter(([field]) => !own.test(field ?? ""))
         .sort();

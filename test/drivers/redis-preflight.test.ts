@@ -119,8 +119,8 @@ test("a checkup names every problem at once, with what to do about each", async 
   await set("maxmemory-policy", "volatile-ttl");
   const { checks } = await examineRedis(server.url);
   expect(checks.flatMap((one) => (one.status === "ok" ? [] : [[one.name, one.advice]]))).toEqual([
-    ["eviction", "Set maxmemory-policy noeviction"],
-    ["durability", "Set appendonly yes, or declare what may be lost: ?lossWindow=SECONDS"],
+    ["eviction", "Set maxmemory-policy noeviction."],
+    ["durability", "Set appendonly yes, or declare what may be lost: ?lossWindow=SECONDS."],
   ]);
   await set("appendonly", "yes");
   await set("maxmemory-policy", "noeviction");

@@ -155,3 +155,30 @@ describe.each(transports)("$name", ({ name: transport, open }) => {
     );
   });
 });
+
+test("law D3: indexes that are completed while a load goes on lack nothing in the end", async () => {
+  const { url } = await freshRedis();
+  await using target = await openRedis(url);
+  const { driver, put } = await workbench(target)();
+  const batches = Array.from({ length: 30 }, (_, batch) =>
+    Array.from({ length: 100 }, (_, index) =>
+      record(`${batch}-${index}`, { batch }, { position: batch * 100 + index }),
+    ),
+  );
+  const first = async (): Promise<void> => {
+    for await (const _ of driver.scan(at, { size: 10 })) break;
+  };
+  let readers: Promise<void>[] = [];
+  for (const batch of batches) {
+    const loading = put(batch);
+    readers = [...readers, first(), first()];
+    await loading;
+  }
+  await Promise.all(readers);
+  for (const order of ["key", "position"] as const) {
+    const found: string[] = [];
+    for await (const page of driver.scan(at, { order })) found.push(...page.map(({ key }) => key));
+    expect(new Set(found).size).toBe(found.length);
+    expect(found).toHaveLength(3000);
+  }
+});

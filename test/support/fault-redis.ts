@@ -24,7 +24,9 @@ export async function redisState(url: string): Promise<Record<string, string>> {
       hash: ["HGETALL", name],
     }[String(type)] as string[];
     const [value] = await connection.send([command]);
-    const text = JSON.stringify(type === "hash" ? fieldsOf(value as string[]) : value);
+    const isTaken = name.endsWith(":outgrow:taken");
+    const held = type === "hash" ? fieldsOf(value as string[]) : value;
+    const text = JSON.stringify(isTaken ? (held as string[][]).map(([field]) => field) : held);
     const sum = createHash("sha256").update(text).digest("hex").slice(0, 16);
     // A number that was given out while its answer was lost is not given out again.
     if (name !== REGISTRY) state[name.replace(/(?<=:outgrow:)\d+/, "N")] = `${text.length} ${sum}`;

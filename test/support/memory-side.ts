@@ -41,10 +41,26 @@ export class MemoryState {
   readonly checkpoints = new Map<string, number>();
   fence = 0;
   issued = 0;
+  /** Counts how often the move was made in here; 0 where it is not. */
+  made = 0;
+  isThere = true;
 
   constructor(name: string, flaws: Flaws = {}) {
     this.name = name;
     this.flaws = flaws;
+  }
+
+  /** Takes the move and its records away; the fence and the outbox stay, as they do beside a ledger. */
+  drop(): void {
+    this.isThere = false;
+    this.records.clear();
+    this.checkpoints.clear();
+  }
+
+  make(): void {
+    if (this.isThere) return;
+    this.isThere = true;
+    this.made++;
   }
 
   at({ tenant, collection }: Address, key: string): Stored | undefined {
@@ -112,10 +128,26 @@ function sameContent(a: Stored, b: Stored): boolean {
   return a.state === b.state && digestHex(a.digest) === digestHex(b.digest);
 }
 
-/** A store as one process sees it: each call is one step of the world. */
-export function memorySide(world: World, actor: Actor, state: MemoryState): SourceSide {
+/**
+ * A store as one process sees it: each call is one step of the world.
+ *
+ * @param isBound whether what is opened now is of no use once the move has been dropped and made anew.
+ */
+export function memorySide(
+  world: World,
+  actor: Actor,
+  state: MemoryState,
+  isBound = false,
+): SourceSide {
+  const { made } = state;
   const call = <T>(what: string, effect: () => T): Promise<T> =>
-    world.call(actor, state.name, what, effect);
+    world.call(actor, state.name, what, () => {
+      const needsMove = ["read", "scan", "commit", "count"].includes(what);
+      if (needsMove && (!state.isThere || (isBound && made !== state.made))) {
+        throw new OutgrowError("MOVE_UNKNOWN", { detail: state.name });
+      }
+      return effect();
+    });
   const scan = async function* (from: Address) {
     const all = await call("scan", () => state.all(from));
     yield all.filter((stored) => stored.state === "present");

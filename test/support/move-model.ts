@@ -5,14 +5,15 @@
  */
 import { collection } from "../../src/collection/define.ts";
 import { encodeKey } from "../../src/collection/key.ts";
-import { dumpRevision } from "../../src/collection/revision.ts";
+import { dumpRevision, revision } from "../../src/collection/revision.ts";
 import { shape } from "../../src/collection/shape.ts";
 import { OutgrowError } from "../../src/errors.ts";
 import { openMove, type StageName, stageOf } from "../../src/move/index.ts";
 import type { LiveMove } from "../../src/move/live-move.ts";
 import { changeMove, readMove } from "../../src/move/transition.ts";
 import type { Target } from "../../src/store/driver.ts";
-import type { Ledger } from "../../src/store/ledger.ts";
+import type { Ledger, Move } from "../../src/store/ledger.ts";
+import type { Side } from "../../src/store/side.ts";
 import type { Store } from "../../src/store/store.ts";
 import { present } from "../../src/store/writes.ts";
 import { type Call, disorder } from "./linear.ts";
@@ -32,8 +33,12 @@ interface Item {
 }
 const items = collection("items", { schema: shape<Item>({ id: ["string"] }), key: "id" });
 
+/** What happens in most histories. */
+export const FAULTS: Faults = { refused: 60, lost: 60, late: 60, crash: 150, freeze: 60 };
+
 const NAME = "m";
 const AT = { tenant: "default", collection: "items" };
+const MOVE = { run: 1, phase: "copied", counts: {} } as Move;
 const KEYS = ["k1", "k2", "k3"];
 const ACCOUNTS = ["a", "b"];
 const EACH = 10;
@@ -48,7 +53,7 @@ export interface Model {
   readonly source?: Flaws;
   readonly target?: Flaws;
   /** What is broken in how the copy is made. */
-  readonly copy?: "before capture" | "checkpoint early" | "outranks";
+  readonly copy?: "before capture" | "checkpoint early" | "outranks" | "heedless";
   /** Whether a call that fails is a failure of the move. */
   readonly mustSucceed?: boolean;
 }
@@ -102,7 +107,9 @@ class Run {
   readonly #reached: Reached = { stages: {}, calls: 0, unknown: 0, deaths: 0, compared: 0 };
   /** Increments of the counter `n`, acknowledged and not known. */
   readonly #counted = { done: 0, unknown: 0 };
+  readonly #isBound: boolean;
   #runs = 0;
+  #lease = 0;
   #born = 0;
   #values = 0;
   #hasEnded = false;
@@ -112,6 +119,8 @@ class Run {
     this.#model = model;
     this.#source = new MemoryState("source", model.source);
     this.#target = new MemoryState("target", model.target);
+    this.#target.isThere = false;
+    this.#isBound = world.random.once(2);
     for (const id of [...KEYS, ...ACCOUNTS, "n"]) {
       if (id === "k3") continue;
       const count = ACCOUNTS.includes(id) ? EACH : 0;
@@ -141,14 +150,30 @@ class Run {
   #open(actor: Actor): Promise<LiveMove> {
     const world = this.#world;
     const control = memoryControl(world, actor, "target", this.#control);
-    const ledger: Partial<Ledger> = { find: async () => undefined, quarantined: async () => [] };
+    const state = this.#target;
+    const onTarget = <T>(what: string, effect: () => T) => world.call(actor, "target", what, effect);
+    const ledger: Partial<Ledger> = {
+      find: () =>
+        onTarget("find", () => (state.isThere ? { ...MOVE, id: state.made } : undefined)),
+      drop: (_name, id) =>
+        onTarget("drop", () => {
+          if (id === state.made) state.drop();
+          return { tables: [] };
+        }),
+      quarantined: async () => [],
+    };
+    const side = (): Promise<Side> =>
+      onTarget("open", () => {
+        if (!state.isThere) throw new OutgrowError("MOVE_UNKNOWN", { detail: NAME });
+        return memorySide(world, actor, state, this.#isBound);
+      });
     const target: Target = {
       kind: "memory",
       label: "memory",
       ledger: ledger as Ledger,
       catalog: () => Promise.reject(new OutgrowError("UNSUPPORTED")),
-      open: async () => memorySide(world, actor, this.#target).driver,
-      live: { control, side: async () => memorySide(world, actor, this.#target) },
+      open: async () => (await side()).driver,
+      live: { control, side },
       async [Symbol.asyncDispose]() {},
     };
     return openMove({
@@ -365,37 +390,43 @@ class Run {
     if (stageOf(state.stage).back !== undefined) await move.back();
   }
 
-  /** As src/move/work.ts makes it: what another journey left is dropped, a snapshot is taken, batches follow. */
+  /** As src/move/work.ts makes it, under a lease: a snapshot is taken, batches follow. */
   async #copy(actor: Actor): Promise<void> {
     const world = this.#world;
     const control = memoryControl(world, actor, "target", this.#control);
     const { document: before } = await readMove(control, NAME);
-    if (before.copied === undefined) {
-      await world.call(actor, "target", "drop", () => {
-        this.#target.records.clear();
-        this.#target.checkpoints.clear();
-      });
-    }
+    const { copy } = this.#model;
+    const run = ++this.#runs;
+    const lease = await world.call(actor, "target", "lease", () => {
+      this.#target.make();
+      return ++this.#lease;
+    });
     const all = await world.call(actor, "source", "snapshot", () =>
       this.#source.all(AT).filter(({ state }) => state === "present"),
     );
-    const run = ++this.#runs;
-    const { driver } = memorySide(world, actor, this.#target);
+    const step = (what: string, effect: () => void) =>
+      world.call(actor, "target", what, () => {
+        if (lease !== this.#lease) throw new OutgrowError("FENCED", { detail: "lease" });
+        if (!this.#target.isThere) throw new OutgrowError("MOVE_UNKNOWN");
+        effect();
+      });
     for (let at = 0; at < all.length; at += 2) {
-      const records = all.slice(at, at + 2).map((record) => ({
-        ...record,
-        revision: this.#model.copy === "outranks" ? record.revision : dumpRevision(run),
-      }));
-      const write = () =>
-        driver.commit({ tenant: AT.tenant, writes: [{ collection: AT.collection, records }] });
-      const already = this.#target.checkpoints.get("at") ?? -1;
-      if (this.#model.copy === "checkpoint early") {
-        if (already >= at) continue;
-        this.#target.checkpoints.set("at", at);
+      const high = revision(before.epoch, 10 ** 13);
+      const records = all.slice(at, at + 2).map((record) => {
+        return { ...record, revision: copy === "outranks" ? high : dumpRevision(run) };
+      });
+      const commit = { tenant: AT.tenant, writes: [{ collection: AT.collection, records }] };
+      if (copy === "checkpoint early") {
+        if ((this.#target.checkpoints.get(NAME) ?? -1) >= at) continue;
+        await step("checkpoint", () => this.#target.checkpoints.set(NAME, at));
       }
-      await write();
+      const heedless = new MemoryState("target", { lastWins: copy === "heedless" });
+      Object.assign(heedless, { records: this.#target.records });
+      await step("copy", () => (copy === "heedless" ? heedless : this.#target).commit(commit, 0));
     }
     await changeMove(control, NAME, (now, when) => {
+      // The journey that this copy was for may be over.
+      if (now.journey !== before.journey) throw new OutgrowError("STAGE_TAKEN", { detail: NAME });
       return { ...now, copied: { at: when, run }, verified: undefined };
     });
   }
@@ -418,7 +449,8 @@ class Run {
     const store = await move.store();
     const { state } = await move.status();
     const stage = stageOf(state.stage);
-    while (((await move.status()).outbox?.count ?? 0) > 0) await pause(500);
+    const isKept = stage.mirrored !== undefined && state.copied !== undefined;
+    while (isKept && ((await move.status()).outbox?.count ?? 0) > 0) await pause(500);
     for (const key of KEYS) {
       await this.#told(actor, key, "read", null, async () => {
         return (await store.collection(items).get(key))?.text ?? null;
@@ -431,7 +463,7 @@ class Run {
     }
     const authority = stage.authority === "source" ? this.#source : this.#target;
     this.#balanced(authority);
-    if (stage.mirrored !== undefined && state.copied !== undefined) this.#equal(stage.name);
+    if (isKept) this.#equal(stage.name);
   }
 
   #balanced(side: MemoryState): void {

@@ -204,8 +204,9 @@ export class MemoryLedger implements Ledger {
     return count;
   }
 
-  async drop(name: string) {
-    const { lease } = this.known(name);
+  async drop(name: string, id?: number) {
+    const { lease, id: there } = this.known(name);
+    if (id !== undefined && id !== there) return { tables: [] };
     if (lease.beat !== undefined) await this.acquire(name);
     this.#store.moves.delete(name);
     return { tables: [] };

@@ -63,15 +63,9 @@ export function twice(
 export const SQL_GAPS: Readonly<Record<string, string>> = {
   "law D3: a scan is by ascending key where the table's key is derived-uuid":
     "it is in the order of the made UUIDs",
-  'contract: a collection may be called "hasOwnProperty"': "read[name] finds Object.prototype's",
-  'contract: a collection may be called "constructor"': "read[name] finds Object.prototype's",
-  'contract: a collection may be called "__proto__"': "its counts and templates are lost in find",
   "ledger: a move is not made twice, and a refusal leaves nothing":
     "elsewhere it is TARGET_REFUSED, not MOVE_TAKEN",
   "ledger: settling again changes nothing": "`made` leaves out foreign keys that were there",
-  "contract: a write that expects a revision is stored only upon that": "expect is not built yet",
-  "contract: of writers that expect the same revision one succeeds": "expect is not built yet",
-  "contract: revisions are issued in the epoch that is asked for": "there are no epochs yet",
 };
 
 /** Of a database in which nobody has a move. */

@@ -3,6 +3,8 @@
  *
  * PORT, HOST               where it listens; 8787 on this machine
  * DATABASE_FILE            data/database.json; the demo's data, where there is none
+ * MOVE_TARGET              where the data moves to, while the app is live: `pglite:data/postgres`, `postgres://…`,
+ *                          `redis://…`; or REDIS_URL, KV_REST_API_URL, UPSTASH_REDIS_REST_URL, DATABASE_URL
  * APP_ORIGIN               the address that browsers know, behind a proxy
  * SESSION_SECRET           32 characters or more, the same for all processes; default: made once, kept beside the data
  * STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET   default: a stand-in for Stripe on this machine
@@ -20,7 +22,7 @@ import { fal } from "./images/fal.ts";
 import { local } from "./images/local.ts";
 import { openAi } from "./images/openai.ts";
 import type { ImageProvider } from "./images/provider.ts";
-import { openStore } from "./open-store.ts";
+import { openStore, targetOf } from "./open-store.ts";
 import { stripePayments } from "./payments.ts";
 import { openStorage } from "./storage.ts";
 import { startStripeFake } from "./stripe-fake.ts";
@@ -39,7 +41,8 @@ async function main(environment: Environment): Promise<void> {
   }
   mkdirSync(dirname(file), { recursive: true });
   if (!existsSync(file)) copyFileSync(DEMO, file);
-  const storage = openStorage(openStore(file));
+  const opened = await openStore(file, targetOf(environment));
+  const storage = openStorage(opened.store);
   const { payments, paidTo, end } = await paymentsOf(environment);
   const app = pictureAi({
     storage,
@@ -60,7 +63,11 @@ async function main(environment: Environment): Promise<void> {
   });
   const stop = (): void => {
     clearInterval(sweep);
-    server.close(() => void end().then(() => process.exit(0)));
+    server.close(async () => {
+      await end();
+      await opened[Symbol.asyncDispose]();
+      process.exit(0);
+    });
     if ("closeIdleConnections" in server) server.closeIdleConnections();
   };
   process.once("SIGTERM", stop).once("SIGINT", stop);

@@ -22,10 +22,12 @@ describe("PictureAi in Chromium", () => {
   beforeAll(async () => {
     if (folder !== undefined) await mkdir(folder, { recursive: true });
     app = await startApp({
-      name: "local",
-      make(prompt) {
-        if (fails) throw new ImageError("busy", "no");
-        return local.make(prompt);
+      provider: {
+        name: "local",
+        make(prompt) {
+          if (fails) throw new ImageError("busy", "no");
+          return local.make(prompt);
+        },
       },
     });
     browser = await launchChromium();

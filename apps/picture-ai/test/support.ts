@@ -10,7 +10,7 @@ import { Sessions } from "../src/auth.ts";
 import type { Transaction, User } from "../src/collections.ts";
 import { local } from "../src/images/local.ts";
 import type { ImageProvider } from "../src/images/provider.ts";
-import { openStore } from "../src/open-store.ts";
+import { type OpenedStore, openStore } from "../src/open-store.ts";
 import { stripePayments } from "../src/payments.ts";
 import { openStorage, type Storage } from "../src/storage.ts";
 import { type StripeFake, startStripeFake } from "../src/stripe-fake.ts";
@@ -19,6 +19,12 @@ export const DEMO = { email: "demo@picture-ai.example", password: "pictures plea
 export const SECRET = "a secret of the tests, long enough";
 /** Cheap enough for many accounts. */
 const COST = { N: 1024, r: 8, p: 1 } as const;
+/** A move that need not be watched for long. */
+const HURRY = {
+  limits: { minCompared: 5, holdMs: 0 },
+  compare: { sample: 1 },
+  refreshMs: 100,
+} as const;
 const DATA = fileURLToPath(new URL("../demo/database.json", import.meta.url));
 
 export interface Running extends AsyncDisposable {
@@ -26,17 +32,25 @@ export interface Running extends AsyncDisposable {
   /** The JSON file. */
   readonly file: string;
   readonly storage: Storage;
+  readonly move: OpenedStore["move"];
   readonly stripe: StripeFake;
   /** What the app has answered with 500 and above. */
   readonly reported: readonly string[];
   visitor(): Visitor;
 }
 
-export async function startApp(provider: ImageProvider = local): Promise<Running> {
+export interface Setting {
+  readonly provider?: ImageProvider;
+  /** Where the data moves to. */
+  readonly target?: string;
+}
+
+export async function startApp({ provider = local, target }: Setting = {}): Promise<Running> {
   const folder = await mkdtemp(join(tmpdir(), "picture-ai-"));
   const file = join(folder, "database.json");
   await cp(DATA, file);
-  const storage = openStorage(openStore(file));
+  const opened = await openStore(file, target, HURRY);
+  const storage = openStorage(opened.store);
   const stripe = await startStripeFake();
   const reported: string[] = [];
   const app = pictureAi({
@@ -59,6 +73,7 @@ export async function startApp(provider: ImageProvider = local): Promise<Running
     origin,
     file,
     storage,
+    move: opened.move,
     stripe,
     reported,
     visitor: () => new Visitor(origin),
@@ -68,6 +83,7 @@ export async function startApp(provider: ImageProvider = local): Promise<Running
         server.close(() => resolve());
         if ("closeAllConnections" in server) server.closeAllConnections();
       });
+      await opened[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     },
   };

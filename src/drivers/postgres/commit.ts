@@ -4,6 +4,8 @@
  * `load`: into tables that this run found empty, rows are copied straight in. `staged`: rows are copied beside,
  * the sidecar `outgrow.record` judges each key by its revision (D1), and only the rows of keys that won are
  * written. A load that meets a key which is there already rolls back and is done again as staged.
+ *
+ * Loads of one move go side by side, staged commits alone (turn.ts): what is judged stays true until it is written.
  */
 import { toTaggedJson } from "../../collection/tagged-json.ts";
 import { OutgrowError } from "../../errors.ts";
@@ -31,6 +33,7 @@ import {
 } from "./sidecar.ts";
 import { type Judged, writeStaged } from "./staged.ts";
 import { columnList } from "./tables.ts";
+import { lockMove, takeTurnBeside } from "./turn.ts";
 
 /** A load that met so many keys which were there already will meet more: from then on all is staged. */
 const COLLISIONS = 3;
@@ -64,11 +67,19 @@ interface Part {
   readonly mayLoad: boolean;
 }
 
-/** Carries the report of a probe out of the transaction that it rolls back. */
-class Probed extends Error {
+const NOTHING_STORED: CommitReport = {
+  applied: 0,
+  duplicate: 0,
+  stale: 0,
+  conflicts: [],
+  spills: [],
+};
+
+/** Carries a report out of the transaction that it rolls back: of a probe, and of what was done before. */
+class RolledBack extends Error {
   readonly report: CommitReport;
   constructor(report: CommitReport) {
-    super("probed");
+    super("rolled back");
     this.report = report;
   }
 }
@@ -111,49 +122,82 @@ async function attempt(
   parts: readonly Part[],
 ): Promise<CommitReport> {
   const { move, collections } = context;
+  const ids = new Map([...collections].map(([name, { id }]) => [name, id]));
   try {
     return await context.database.transaction(async (sql) => {
       await failpoint("commit.begin");
-      const run = await lockMove(sql, move);
-      if (commit.lease !== undefined) await renewLease(sql, commit.lease);
-      const ids = new Map([...collections].map(([name, { id }]) => [name, id]));
-      if (commit.epoch !== undefined) await checkFence(sql, move.name, commit.epoch);
-      await checkExpected(sql, ids, commit);
+      const loaded = goesBeside(commit, parts) ? await loadBeside(sql, move, parts) : undefined;
+      const run = await lockMove(sql, move, { alone: loaded === undefined });
+      await checkRight(sql, context, commit, ids);
       if (await finishedBefore(sql, move.id, commit.ledger)) {
         const duplicate = parts.reduce((sum, { records }) => sum + records.length, 0);
-        return { applied: 0, duplicate, stale: 0, conflicts: [], spills: [] };
+        throw new RolledBack({ ...NOTHING_STORED, duplicate });
       }
-      const counted = new Map<string, Counted>();
-      for (const part of parts) {
-        counted.set(
-          part.name,
-          await writePart(sql, { id: move.id, schema: move.schema, run }, part),
-        );
-      }
+      const counted = loaded ?? (await writeParts(sql, { ...move, run }, parts));
       await failpoint("commit.rows");
       if (commit.capture) await capture(sql, move.name, commit);
       await writeLedger(sql, { id: move.id, run, collections: ids }, commit.ledger, counted);
       const report = reportOf(counted);
       if (commit.probe) {
         await sql.query("set constraints all immediate");
-        throw new Probed(report);
+        throw new RolledBack(report);
       }
       await failpoint("commit.before_commit");
       return report;
     });
   } catch (error) {
-    if (error instanceof Probed) return error.report;
+    if (error instanceof RolledBack) return error.report;
     throw error;
   }
 }
 
-/** Commits of one move come one after the other: what is judged stays true until it is written. */
-async function lockMove(sql: SqlTransaction, move: CommitContext["move"]): Promise<number> {
-  const { rows } = await sql.query("select run from outgrow.move where id = $1 for no key update", [
-    String(move.id),
-  ]);
-  if (rows[0] === undefined) throw new OutgrowError("MOVE_UNKNOWN", { detail: move.name });
-  return Number(rows[0][0]);
+/** Only a mover's batch of keys that it takes for new: whatever else writes is judged by what is there. */
+function goesBeside(commit: Commit, parts: readonly Part[]): boolean {
+  return (
+    commit.lease !== undefined &&
+    !commit.probe &&
+    commit.epoch === undefined &&
+    commit.expects === undefined &&
+    parts.length > 0 &&
+    parts.every(({ mayLoad }) => mayLoad)
+  );
+}
+
+/** What must hold until the transaction's end. The move's row is locked. @throws {OutgrowError} FENCED, WRITE_CONFLICT */
+async function checkRight(
+  sql: SqlTransaction,
+  { move }: CommitContext,
+  commit: Commit,
+  ids: ReadonlyMap<string, number>,
+): Promise<void> {
+  if (commit.lease !== undefined) await renewLease(sql, commit.lease);
+  if (commit.epoch !== undefined) await checkFence(sql, move.name, commit.epoch);
+  await checkExpected(sql, ids, commit);
+}
+
+/** The rows of a batch that goes beside others: whether it has the right to them is asked behind them. */
+async function loadBeside(
+  sql: SqlTransaction,
+  move: CommitContext["move"],
+  parts: readonly Part[],
+): Promise<Map<string, Counted>> {
+  await takeTurnBeside(sql, move);
+  const counted = new Map<string, Counted>();
+  for (const part of parts) counted.set(part.name, await loadPart(sql, move.schema, part));
+  return counted;
+}
+
+async function writeParts(
+  sql: SqlTransaction,
+  move: OpenMove,
+  parts: readonly Part[],
+): Promise<Map<string, Counted>> {
+  const counted = new Map<string, Counted>();
+  for (const part of parts) {
+    const write = part.mayLoad ? loadPart(sql, move.schema, part) : judgePart(sql, move, part);
+    counted.set(part.name, await write);
+  }
+  return counted;
 }
 
 function encodePart(
@@ -189,17 +233,17 @@ interface OpenMove {
   readonly run: number;
 }
 
-async function writePart(sql: SqlTransaction, move: OpenMove, part: Part): Promise<Counted> {
+async function loadPart(sql: SqlTransaction, schema: string, part: Part): Promise<Counted> {
+  const { name, records, spilled } = part;
+  if (records.length === 0) return NOTHING_COUNTED;
+  await load(sql, schema, part);
+  const spills = spillsOf(name, spilled.values());
+  return { ...NOTHING_COUNTED, applied: records.length, spills };
+}
+
+async function judgePart(sql: SqlTransaction, move: OpenMove, part: Part): Promise<Counted> {
   const { name, collection, tenant, records, encoded, spilled } = part;
   if (records.length === 0) return NOTHING_COUNTED;
-  if (part.mayLoad) {
-    await load(sql, move.schema, part);
-    return {
-      ...NOTHING_COUNTED,
-      applied: records.length,
-      spills: spillsOf(name, spilled.values()),
-    };
-  }
   const judged = await writeStaged(sql, {
     schema: move.schema,
     collection: collection.id,

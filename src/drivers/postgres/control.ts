@@ -45,6 +45,8 @@ export function postgresControl(database: SqlDatabase): Control {
       });
     },
 
+    // `for share`: whoever reads the document without a change that is being announced is found among the processes
+    // by whoever announces it.
     async beat(move, process, document) {
       if (!(await hasLedger(database))) return undefined;
       const { rows } = await database.query(
@@ -53,7 +55,7 @@ export function postgresControl(database: SqlDatabase): Control {
            select $1, $2, $3, clock_timestamp() where exists (select from outgrow.control where move = $1)
            on conflict (move, process) do update set document = excluded.document, at = excluded.at
          )
-         ${DOCUMENT}`,
+         ${DOCUMENT} for share`,
         [move, process, JSON.stringify(document)],
       );
       return versioned(rows[0]);

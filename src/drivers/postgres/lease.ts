@@ -3,6 +3,7 @@ import { OutgrowError } from "../../errors.ts";
 import type { Lease } from "../../store/ledger.ts";
 import { isDead, type ProcessIdentity, thisProcess } from "../process-identity.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
+import { takeTurn } from "./turn.ts";
 
 /** How long a lease holds without a heartbeat, in milliseconds. */
 export const LEASE_MS = 30_000;
@@ -47,8 +48,8 @@ export async function renewLease(sql: Queryable, lease: Lease): Promise<void> {
 }
 
 /**
- * Does something in a transaction in which nobody can take the lease over: the row of the move is locked by the
- * first statement, and nothing is done when the lease is another's by then.
+ * Does something in a transaction in which no commit of the move is under way and nobody can take the lease over: the
+ * row of the move is locked before it, and nothing is done when the lease is another's by then.
  *
  * @throws {OutgrowError} FENCED
  */
@@ -58,6 +59,7 @@ export function underLease<R>(
   work: (sql: SqlTransaction) => Promise<R>,
 ): Promise<R> {
   return database.transaction(async (sql) => {
+    await takeTurn(sql, lease.move);
     await renewLease(sql, lease);
     const result = await work(sql);
     // However long that took.

@@ -1,5 +1,6 @@
 /** The ledger's part of a commit: written in the transaction of the data it speaks of. */
 
+import { getOwn } from "../../collection/value.ts";
 import { failpoint } from "../../failpoint.ts";
 import type { Commit } from "../../store/driver.ts";
 import type { QuarantineEntry, SpillCount } from "../../store/ledger.ts";
@@ -49,8 +50,8 @@ export async function writeLedger(
   const quarantine = ledger.quarantine ?? [];
   await addQuarantine(sql, context, quarantine);
   for (const [name, id] of context.collections) {
-    const read = ledger.read?.[name];
-    const templates = ledger.templates?.[name];
+    const read = getOwn(ledger.read ?? {}, name);
+    const templates = getOwn(ledger.templates ?? {}, name);
     if (read !== undefined) {
       const sums = sumUp(name, counted.get(name) ?? NOTHING_COUNTED, ledger, quarantine, read);
       await addCounts(sql, id, sums);
@@ -103,7 +104,7 @@ function sumUp(
   quarantine: readonly QuarantineEntry[],
   read: number,
 ): Sums {
-  const duplicate = counted.duplicate + (ledger.duplicates?.[name] ?? 0);
+  const duplicate = counted.duplicate + (getOwn(ledger.duplicates ?? {}, name) ?? 0);
   const entries = quarantine.filter(({ collection }) => collection === name).length;
   const quarantined = counted.conflicts.length + entries;
   const { applied, stale } = counted;

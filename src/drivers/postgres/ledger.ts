@@ -1,4 +1,5 @@
 /** The ledger of a Postgres target: rows of the schema `outgrow`, read and written. */
+import { setOwn } from "../../collection/value.ts";
 import { OutgrowError } from "../../errors.ts";
 import type {
   CheckpointEntry,
@@ -19,6 +20,7 @@ import { ensureLedger, hasLedger } from "./ledger-schema.ts";
 import { isStorable, quote } from "./quote.ts";
 import { settleMove, unsettle } from "./settle.ts";
 import { analyzeTables, createTables } from "./tables.ts";
+import { takeTurn } from "./turn.ts";
 import { dropMove, pruneMove } from "./undo.ts";
 
 type Row = SqlResult["rows"][number];
@@ -70,11 +72,11 @@ export class PostgresLedger implements Ledger {
       const [read = 0, applied = 0, duplicate = 0, stale = 0, quarantined = 0, unchanged = 0] =
         cells.slice(3).map(Number);
       collections.push({ name: collection, layout: json(cells[1]) });
-      templates[collection] = json(cells[2]);
-      counts[collection] = {
+      setOwn(templates, collection, json(cells[2]));
+      setOwn(counts, collection, {
         ...{ read, applied, duplicate, stale, quarantined },
         ...(unchanged === 0 ? {} : { unchanged }),
-      };
+      });
     }
     return {
       id: Number(id),
@@ -125,6 +127,7 @@ export class PostgresLedger implements Ledger {
   ): Promise<Move> {
     const move = await this.#known(name);
     await this.#database.transaction(async (sql) => {
+      await takeTurn(sql, name);
       if (lease !== undefined) await renewLease(sql, lease);
       await unsettle(sql, move);
       await createTables(
@@ -279,8 +282,9 @@ export class PostgresLedger implements Ledger {
     return pruneMove(this.#database, await this.#known(name), lease);
   }
 
-  async drop(name: string): Promise<{ readonly tables: readonly string[] }> {
+  async drop(name: string, id?: number): Promise<{ readonly tables: readonly string[] }> {
     const move = await this.#known(name);
+    if (id !== undefined && move.id !== id) return { tables: [] };
     if (move.leased) await this.acquire(name); // refuses while a mover is alive
     return dropMove(this.#database, move);
   }

@@ -29,6 +29,7 @@ import { count, read, rebuild, type ScanContext, scan } from "./scan.ts";
 const CAPABILITIES: Capabilities = {
   transaction: true,
   durable: true,
+  commits: 2,
   batch: { records: 10_000, bytes: 8 * 1024 * 1024 },
 };
 

@@ -13,6 +13,7 @@ import { literal, qualified, quote } from "./quote.ts";
 import { rootSql } from "./root-sql.ts";
 import { emptyLate } from "./settle.ts";
 import { ownTables } from "./tables.ts";
+import { takeTurn } from "./turn.ts";
 
 /** Of an earlier run of the move, and of no app: $4 is the revision of the current run. */
 const OLD = `r.collection = (select id from outgrow.collection where move = $1 and name = $2)
@@ -28,7 +29,7 @@ const ALL = `r.collection = (select id from outgrow.collection where move = $1 a
  * @throws {OutgrowError} FENCED; DROP_REFUSED when rows that stay refer to these, and cannot be without.
  */
 export function pruneMove(database: SqlDatabase, move: Move, lease: Lease): Promise<number> {
-  // The lock of the lease is that of lockMove in commit.ts: no commit of this move comes between.
+  // Its turn is alone: no commit of this move comes between.
   return underLease(database, lease, async (sql) => {
     // Only whoever holds the lease starts a run, so that this one is the holder's. `move` was read before.
     const { rows } = await sql.query("select run from outgrow.move where id = $1", [
@@ -136,11 +137,14 @@ export function dropMove(
 ): Promise<{ readonly tables: readonly string[] }> {
   return database.transaction(async (sql) => {
     await lockLedger(sql);
+    await takeTurn(sql, move.name);
     const id = String(move.id);
     const { rows: owns } = await sql.query(
       "select owns_schema from outgrow.move where id = $1 for update",
       [id],
     );
+    // Somebody else was first, and its tables may be another move's by now.
+    if (owns.length === 0) return { tables: [] };
     const layouts = move.collections.map(({ layout }) => layout);
     const tables = ownTables(layouts);
     if (tables.length > 0) {

@@ -16,7 +16,7 @@
  *
  * Arguments stand in columns: all keys, then all that is known, then all values. So the commands that read take them
  * as they are. A batch of which nothing is there yet needs no verdicts: its columns go into the commands as they came,
- * and the collection is noted as not indexed, which is made good when somebody asks for an order (`order-index.ts`).
+ * and it is not indexed until somebody asks for an order (`order-index.ts`).
  * See `commit.ts` for who puts the columns there, and `cells-script.ts` for declared layouts.
  */
 import { dumpRevision } from "../../collection/revision.ts";
@@ -322,7 +322,7 @@ for _, plan in ipairs(plans) do
   if plan.isNew then
     pairs_of('MSET', nil, plan.n, KEYS, plan.names, ARGV, plan.value)
     pairs_of('HSET', plan.known, plan.n, ARGV, plan.field, ARGV, plan.side)
-    call('HINCRBY', move, 'unindexed:' .. plan.name, 1)
+    call('HINCRBY', move, 'loads:' .. plan.name, 1)
   end
   for i = 2, #plan.set, 2 do plan.set[i] = whole(plan.set[i]) end
   if plan.shape then put_all(plan) end

@@ -342,8 +342,9 @@ export class RedisLedger implements Ledger {
     return pruned;
   }
 
-  async drop(name: string): Promise<{ readonly tables: readonly string[] }> {
+  async drop(name: string, id?: number): Promise<{ readonly tables: readonly string[] }> {
     const { where, move } = await this.#known(name);
+    if (id !== undefined && move.id !== id) return { tables: [] };
     if (move.leased) await this.acquire(name); // refuses while a mover is alive
     const collections = collectionsOf(where, move);
     for (const names of collections.values()) await dropCollection(this.#connection, names);

@@ -75,9 +75,10 @@ export interface CollectionNames {
   readonly known: string;
   readonly keys: string;
   readonly order: string;
-  /** The move's hash has a field of this name while its indexes may lack records. */
+  /** In the move's hash: how many batches a load has brought, and up to which the indexes are complete. */
   readonly move: string;
-  readonly unindexed: string;
+  readonly loads: string;
+  readonly indexed: string;
   /** Of a declared layout only: where its cells are. */
   readonly rest: string;
   readonly claims: string;
@@ -111,7 +112,8 @@ export function collectionNames(
     keys: `${own}:keys:${name}`,
     order: `${own}:order:${name}`,
     move: `${own}:move`,
-    unindexed: `unindexed:${collection}`,
+    loads: `loads:${collection}`,
+    indexed: `indexed:${collection}`,
     rest: `${own}:rest:${name}`,
     claims: `${own}:claims`,
     cells,

@@ -1,9 +1,9 @@
 /**
  * The indexes of a collection: two sorted sets, by key and by position. A load does not keep them up, since a million
- * places in order cost it more than the records do; it leaves a count of its batches instead. Whoever asks for an order
- * first has them completed. Other commits keep them up, whether they are complete or not.
+ * places in order cost it more than the records do; it counts its batches instead. Whoever asks for an order has the
+ * indexes completed up to that count. Other commits keep them up, whether they are complete or not.
  */
-import { ask, type RedisConnection } from "./connection.ts";
+import { ask, type RedisConnection, texts } from "./connection.ts";
 import type { CollectionNames } from "./names.ts";
 import { runRepeatable, script } from "./script.ts";
 
@@ -37,10 +37,10 @@ flush(KEYS[3], place, 1)
 return scanned[1]
 `);
 
-/** They are complete, unless a load went on meanwhile: the note then stays. */
+/** They are complete, unless a load went on meanwhile. */
 const DONE = script(`
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-return redis.call('HDEL', KEYS[1], ARGV[1])
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[3] then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) end
+return 1
 `);
 
 /** Completes both indexes, where a load has left them behind. */
@@ -48,14 +48,14 @@ export async function completeIndexes(
   connection: RedisConnection,
   names: CollectionNames,
 ): Promise<void> {
-  const { move, unindexed, known, keys, order } = names;
-  const batches = (await ask(connection, "HGET", move, unindexed)) as string | null;
-  if (batches === null) return;
+  const { move, loads, indexed, known, keys, order } = names;
+  const [batches, upTo] = texts(await ask(connection, "HMGET", move, loads, indexed));
+  if (batches === null || batches === undefined || batches === upTo) return;
   let cursor = "0";
   do {
     const reply = await runRepeatable(connection, INDEX, [known, keys, order], [cursor, PAGE]);
     cursor = String(reply);
   } while (cursor !== "0");
   // What a load brought meanwhile was not there when this began: the next one who asks finds it.
-  await runRepeatable(connection, DONE, [move], [unindexed, batches]);
+  await runRepeatable(connection, DONE, [move], [loads, indexed, batches]);
 }

@@ -55,7 +55,7 @@ export async function preflight(
   }
   const notes = checks
     .filter(({ status }) => status === "warning")
-    .map(({ found, advice }) => `${found}. ${advice}`);
+    .map(({ found, advice }) => `${found}. ${advice}.`);
   return { durable, waits, notes };
 }
 
@@ -77,12 +77,9 @@ export async function checkRedis(
           found,
           "Run the move from a machine near it: each batch waits for a reply",
         );
-  return [near, ...checks].map(({ name, status, found: what, advice }) => ({
-    name,
-    status,
-    found: what,
-    advice,
-  }));
+  return [near, ...checks].map(({ name, status, found: what, advice }) => {
+    return { name, status, found: what, advice: advice === "" ? "" : `${advice}.` };
+  });
 }
 
 async function findings(connection: RedisConnection, options: PreflightOptions): Promise<Findings> {

@@ -61,8 +61,8 @@ export function paidPage(user: User, payment: Payment | undefined): Html {
 export function historyPage(user: User, transactions: readonly Transaction[]): Html {
   const row = ({ type, credits, amount, prompt, created_at }: Transaction): Html => html`<tr>
 <td>${time(created_at)}</td>
-<td>${type === "purchase" ? "Credits bought" : "Picture"}</td>
-<td class="prompt">${prompt === undefined || prompt === null ? "" : shown(prompt)}</td>
+<td class="what">${type === "purchase" ? "Credits bought" : "Picture"}</td>
+<td class="prompt">${shown(prompt ?? "")}</td>
 <td class="number">${type === "purchase" && typeof amount === "number" ? price(amount) : ""}</td>
 <td class="number ${credits < 0 ? "spent" : "gained"}">${credits > 0 ? `+${credits}` : credits}</td>
 </tr>`;
@@ -74,7 +74,7 @@ ${
   transactions.length === 0
     ? html`<p>Nothing yet.</p>`
     : html`<div class="card scroll" role="region" aria-label="History" tabindex="0"><table>
-<thead><tr><th scope="col">When (UTC)</th><th scope="col">What</th><th scope="col">Prompt</th>
+<thead><tr><th scope="col">When (UTC)</th><th scope="col" class="what">What</th><th scope="col">Prompt</th>
 <th scope="col" class="number">Paid</th><th scope="col" class="number">Credits</th></tr></thead>
 <tbody>${transactions.map(row)}</tbody>
 </table></div>`
