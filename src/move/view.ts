@@ -53,16 +53,19 @@ export class Viewer {
     return this.#view;
   }
 
+  get #good(): MoveState | undefined {
+    const view = this.#view;
+    if (view === undefined || view.state.pending !== undefined) return undefined;
+    return this.#clock() - view.at < this.#leaseMs ? view.state : undefined;
+  }
+
   /**
    * A view that is good now.
    * @throws {OutgrowError} STAGE_UNREADABLE when the control document cannot be read and the last view has lapsed.
    */
   async current(): Promise<MoveState> {
-    const view = this.#view;
-    const age = this.#clock() - (view?.at ?? 0);
-    if (view !== undefined && age < this.#leaseMs && view.state.pending === undefined) {
-      return view.state;
-    }
+    const good = this.#good;
+    if (good !== undefined) return good;
     return (await this.refresh()).state;
   }
 
@@ -71,6 +74,8 @@ export class Viewer {
    * find out when it can be read again.
    */
   async soon(): Promise<MoveState> {
+    const good = this.#good;
+    if (good !== undefined) return good;
     if (this.#clock() < this.#deafUntil) throw new OutgrowError("STAGE_UNREADABLE");
     try {
       return await within(PATIENCE_MS, this.current());
@@ -108,10 +113,7 @@ export class Viewer {
       found = await this.#ask();
     } catch (error) {
       // The last known stage while it is good, never a default (SEMANTICS row 10).
-      const view = this.#view;
-      if (view !== undefined && view.state.pending === undefined) {
-        if (this.#clock() - view.at < this.#leaseMs) return view;
-      }
+      if (this.#view !== undefined && this.#good !== undefined) return this.#view;
       throw new OutgrowError("STAGE_UNREADABLE", {}, { cause: error });
     }
     if (found === undefined) throw new OutgrowError("STAGE_UNREADABLE", { detail: "it is gone" });

@@ -6,6 +6,7 @@ const SLEEPS = { ...FAULTS, crash: 0, refused: 0, lost: 0, late: 40, freeze: 40 
 const LIVE = ["advance", "advance", "advance", "back", "advance", "back", "advance", "back"] as const;
 const JOURNEYS = ["advance", "advance", "back", "back", "advance", "advance"] as const;
 
+const ON = ["advance", "advance", "advance", "advance", "advance"] as const;
 const MUTANTS: Readonly<Record<string, Model>> = {
   "law D1: whatever arrives last stays": { target: { lastWins: true } },
   "law S3: the target captures nothing": { target: { noCapture: true } },
@@ -24,6 +25,15 @@ const MUTANTS: Readonly<Record<string, Model>> = {
     faults: SLEEPS,
     steps: JOURNEYS,
     target: { noFence: true },
+  },
+  "law S2: shadow is served by the target": {
+    table: { stage: "shadow", row: { reads: "target" } },
+  },
+  "law S3: live mirrors to nobody": { table: { stage: "live", row: { mirrored: undefined } } },
+  "law S6: there is a way back from complete": {
+    faults: SLEEPS,
+    steps: [...ON, "back", "back", "back"],
+    table: { stage: "complete", row: { back: "rampdown" } },
   },
   "law S1: the copy begins before writes are captured": { copy: "before capture" },
   "law T2: the checkpoint is written before the records": { copy: "checkpoint early" },

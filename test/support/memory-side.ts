@@ -44,6 +44,8 @@ export class MemoryState {
   /** Counts how often the move was made in here; 0 where it is not. */
   made = 0;
   isThere = true;
+  /** Captures nothing for now. */
+  isDeaf = false;
 
   constructor(name: string, flaws: Flaws = {}) {
     this.name = name;
@@ -75,7 +77,7 @@ export class MemoryState {
     return found.map(([, stored]) => stored).sort((a, b) => compareText(a.key, b.key));
   }
 
-  commit(commit: Commit, now: number): CommitReport {
+  commit(commit: Commit, now: number, lastWins = this.flaws.lastWins === true): CommitReport {
     const { flaws } = this;
     if (!flaws.noFence && commit.epoch !== undefined && commit.epoch < this.fence) {
       throw new OutgrowError("FENCED", { detail: `${commit.epoch} < ${this.fence}` });
@@ -92,7 +94,7 @@ export class MemoryState {
       for (const record of records) {
         const id = JSON.stringify([commit.tenant, collection, record.key]);
         const there = this.records.get(id);
-        if (!flaws.lastWins && there !== undefined && there.revision >= record.revision) {
+        if (!lastWins && there !== undefined && there.revision >= record.revision) {
           if (there.revision > record.revision) report.stale++;
           else if (sameContent(there, record)) report.duplicate++;
           else throw new Error(`${this.name}: one revision, two contents: ${record.revision}`);
@@ -102,7 +104,7 @@ export class MemoryState {
         if (commit.probe) continue;
         if (record.state === "deleted" && flaws.noTombstones) this.records.delete(id);
         else this.records.set(id, record);
-        if (commit.capture && !flaws.noCapture) {
+        if (commit.capture && !flaws.noCapture && !this.isDeaf) {
           const { tenant } = commit;
           const { key, revision: r } = record;
           const since = this.outbox.get(id)?.since ?? now;

@@ -8,7 +8,7 @@ import { encodeKey } from "../../src/collection/key.ts";
 import { dumpRevision, revision } from "../../src/collection/revision.ts";
 import { shape } from "../../src/collection/shape.ts";
 import { OutgrowError } from "../../src/errors.ts";
-import { openMove, type StageName, stageOf } from "../../src/move/index.ts";
+import { openMove, type Stage, type StageName, stageOf } from "../../src/move/index.ts";
 import type { LiveMove } from "../../src/move/live-move.ts";
 import { changeMove, readMove } from "../../src/move/transition.ts";
 import type { Target } from "../../src/store/driver.ts";
@@ -56,6 +56,8 @@ export interface Model {
   readonly copy?: "before capture" | "checkpoint early" | "outranks" | "heedless";
   /** Whether a call that fails is a failure of the move. */
   readonly mustSucceed?: boolean;
+  /** What is changed in the table of stages. */
+  readonly table?: { readonly stage: StageName; readonly row: Partial<Stage> };
 }
 
 /** What a run has reached: a run that reached nothing proves nothing. */
@@ -72,12 +74,16 @@ class Broken extends Error {}
 /** One history, from its number. @throws when a law is broken, with the number and what happened. */
 export async function history(seed: number, model: Model = {}): Promise<Reached> {
   return inWorld(seed, async (world) => {
-    const run = new Run(world, model);
+    const row = model.table === undefined ? {} : stageOf(model.table.stage);
+    const before = { ...row };
     try {
-      return await run.all();
+      Object.assign(row, model.table?.row);
+      return await new Run(world, model).all();
     } catch (error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       throw new Error(`SEED=${seed}: ${text}\n${world.tail}`);
+    } finally {
+      Object.assign(row, before);
     }
   });
 }
@@ -120,6 +126,7 @@ class Run {
     this.#source = new MemoryState("source", model.source);
     this.#target = new MemoryState("target", model.target);
     this.#target.isThere = false;
+    this.#source.isDeaf = model.copy === "before capture";
     this.#isBound = world.random.once(2);
     for (const id of [...KEYS, ...ACCOUNTS, "n"]) {
       if (id === "k3") continue;
@@ -367,11 +374,8 @@ class Run {
   async #advance(actor: Actor, move: LiveMove): Promise<void> {
     const { state } = await move.status();
     if (state.stage === "complete") return;
-    if (this.#model.copy === "before capture" && state.stage === "off") await this.#copy(actor);
     if (state.stage === "dualwrite") {
-      if (this.#model.copy !== "before capture" || state.copied === undefined) {
-        await this.#copy(actor);
-      }
+      await this.#copy(actor);
       await this.#verified(actor);
     }
     if (state.stage === "rampdown") {
@@ -420,10 +424,9 @@ class Run {
         if ((this.#target.checkpoints.get(NAME) ?? -1) >= at) continue;
         await step("checkpoint", () => this.#target.checkpoints.set(NAME, at));
       }
-      const heedless = new MemoryState("target", { lastWins: copy === "heedless" });
-      Object.assign(heedless, { records: this.#target.records });
-      await step("copy", () => (copy === "heedless" ? heedless : this.#target).commit(commit, 0));
+      await step("copy", () => this.#target.commit(commit, 0, copy === "heedless"));
     }
+    this.#source.isDeaf = false;
     await changeMove(control, NAME, (now, when) => {
       // The journey that this copy was for may be over.
       if (now.journey !== before.journey) throw new OutgrowError("STAGE_TAKEN", { detail: NAME });

@@ -1,9 +1,10 @@
 /** PictureAi crosses while it is used: its data goes where its owner planned, and nobody is sent away. */
 import { randomUUID } from "node:crypto";
+import { copy, openTarget, verify } from "outgrow";
 import type { LiveMove, StageName } from "outgrow/move";
 import { describe, expect, it } from "vitest";
-import { freshDatabase } from "../../../test/support/postgres.ts";
 import { TcpConnection } from "../../../src/drivers/redis/tcp.ts";
+import { freshDatabase } from "../../../test/support/postgres.ts";
 import { freshRedis } from "../../../test/support/redis.ts";
 import { sql } from "../../../test/support/sql.ts";
 import { MOVE, PLACES } from "../src/move.ts";
@@ -41,9 +42,7 @@ async function enter(move: LiveMove, stage: StageName): Promise<void> {
 
 /** Resolves when the side that the app is served from has nothing that the other lacks. */
 async function settled(move: LiveMove): Promise<void> {
-  await expect
-    .poll(async () => (await move.status()).outbox?.count, { timeout: 15_000 })
-    .toBe(0);
+  await expect.poll(async () => (await move.status()).outbox?.count, { timeout: 15_000 }).toBe(0);
 }
 
 describe("PictureAi under way", () => {
