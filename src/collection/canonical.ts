@@ -22,9 +22,9 @@
  * The text is encoded as WTF-8, so that a lone surrogate counts as itself.
  */
 import { toBase64, viewBytes, viewName } from "./bytes.ts";
+import { CanonicalBytes, sortedNames } from "./canonical-bytes.ts";
 import { errorParts } from "./error-parts.ts";
 import { normaliseNumber } from "./exact-number.ts";
-import { compareText } from "./key.ts";
 import { sha256 } from "./sha256.ts";
 import {
   BlobValue,
@@ -36,14 +36,8 @@ import {
 } from "./value.ts";
 import { encodeWtf8 } from "./wtf8.ts";
 
-/** Filled while a text is made, for callers that would otherwise walk the value a second time. */
-export interface CanonicalCounts {
-  /** Own properties of all plain objects: fewer than the source spelt means that a name stood twice. */
-  properties: number;
-}
-
 /** The canonical text, which may hold lone surrogates. Depth is bounded by the caller (LIMITS.depth). */
-export function canonicalText(value: Value, counts?: CanonicalCounts): string {
+export function canonicalText(value: Value): string {
   switch (typeof value) {
     case "string":
       return `"${value.length}:${value}`;
@@ -57,27 +51,26 @@ export function canonicalText(value: Value, counts?: CanonicalCounts): string {
       return `i${value};`;
     default:
       if (value === null) return "_";
-      if (Array.isArray(value)) return arrayText(value, counts);
-      return specialText(value) ?? objectText(value as ObjectValue, counts);
+      if (Array.isArray(value)) return arrayText(value);
+      return specialText(value) ?? objectText(value as ObjectValue);
   }
 }
 
-function arrayText(array: readonly Value[], counts: CanonicalCounts | undefined): string {
+function arrayText(array: readonly Value[]): string {
   let text = `[${array.length}:`;
   for (let index = 0; index < array.length; index++) {
     const element = array[index];
     text +=
-      element === undefined && !Object.hasOwn(array, index) ? "h" : canonicalText(element, counts);
+      element === undefined && !Object.hasOwn(array, index) ? "h" : canonicalText(element);
   }
   return text;
 }
 
-function objectText(object: ObjectValue, counts: CanonicalCounts | undefined): string {
+function objectText(object: ObjectValue): string {
   const names = sortedNames(object);
-  if (counts !== undefined) counts.properties += names.length;
   let text = `{${names.length}:`;
   for (const name of names) {
-    text += `"${name.length}:${name}${canonicalText(object[name], counts)}`;
+    text += `"${name.length}:${name}${canonicalText(object[name])}`;
   }
   return text;
 }
@@ -119,29 +112,24 @@ function specialText(value: object): string | undefined {
   return undefined;
 }
 
-/** Own enumerable names in the order of their WTF-8 bytes. */
-export function sortedNames(object: object): string[] {
-  const names = Object.keys(object);
-  if (names.length > 32) return names.sort(compareText);
-  // Most objects are small and often in order already, where insertion beats a general sort.
-  for (let index = 1; index < names.length; index++) {
-    const name = names[index] as string;
-    let place = index - 1;
-    while (place >= 0 && compareText(names[place] as string, name) > 0) {
-      names[place + 1] = names[place] as string;
-      place--;
-    }
-    names[place + 1] = name;
-  }
-  return names;
-}
-
 /** SHA-256 of a canonical text: 32 bytes. */
 export function digestText(text: string): Uint8Array {
   return sha256(text.isWellFormed() ? text : encodeWtf8(text));
 }
 
+const canonicalBytes = new CanonicalBytes(specialText);
+
 /** The digest of a value: SHA-256 of its canonical text as WTF-8, 32 bytes. */
 export function digest(value: Value): Uint8Array {
-  return digestText(canonicalText(value));
+  canonicalBytes.begin();
+  canonicalBytes.write(value);
+  return sha256(canonicalBytes.bytes);
+}
+
+/** A digest that binds a value to its key: SHA-256 of the canonical texts of both, one behind the other. */
+export function keyedDigest(key: string, value: Value): Uint8Array {
+  canonicalBytes.begin();
+  canonicalBytes.write(key);
+  canonicalBytes.write(value);
+  return sha256(canonicalBytes.bytes);
 }

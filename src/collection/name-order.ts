@@ -17,6 +17,8 @@ import { isPlainObject, type ObjectValue, type Value } from "./value.ts";
 
 const TEMPLATE_NAMES = 500;
 const TEMPLATE_PATHS = 5000;
+/** Places that are remembered to be quick. Where names are data there is no end of them. */
+const PLACES = 20_000;
 
 /** JSON-able, so that the ledger can keep it: path -> names in order. */
 export type Templates = Record<string, string[]>;
@@ -31,8 +33,33 @@ function childPath(path: string, name: string | 0): string {
   return name === 0 ? `${path}[]` : `${path}.${JSON.stringify(name)}`;
 }
 
+/** A place in the records of a collection, with what is known of the names there. */
+class Place {
+  readonly path: string;
+  template: readonly string[] | undefined;
+  /** The last list of names that fitted. It still does: a template never contradicts what it has learnt. */
+  fitted: readonly string[] | undefined;
+  readonly #inner = new Map<string | 0, Place>();
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  at(name: string | 0): Place | undefined {
+    return this.#inner.get(name);
+  }
+
+  add(name: string | 0): Place {
+    const place = new Place(childPath(this.path, name));
+    this.#inner.set(name, place);
+    return place;
+  }
+}
+
 export class NameTemplates {
   readonly #templates: Map<string, string[]>;
+  #root = new Place("");
+  #places = 1;
   #ranks: Map<string, Map<string, number>> | undefined;
   /** Whether something was learnt since `takeChanged`. */
   #changed = false;
@@ -50,6 +77,12 @@ export class NameTemplates {
 
   /** Learns from a record; returns its exception when the templates cannot say its orders. */
   observe(value: Value, orders: NameOrders = NO_ORDERS): Exception | undefined {
+    // Nearly always there is nothing to learn, which is found out without writing a path down.
+    if (typeof value !== "object" || this.#isSaid(value, this.#root, orders)) return undefined;
+    if (this.#places > PLACES) {
+      this.#root = new Place("");
+      this.#places = 1;
+    }
     const own: [number, readonly string[]][] = [];
     let objects = 0;
     const walk = (node: Value, path: string): void => {
@@ -69,6 +102,37 @@ export class NameTemplates {
     };
     walk(value, "");
     return own.length === 0 ? undefined : own;
+  }
+
+  /** Whether the templates say the orders of all objects in here already. */
+  #isSaid(node: Value, place: Place, orders: NameOrders): boolean {
+    if (Array.isArray(node)) {
+      let inner: Place | undefined;
+      for (const element of node as readonly Value[]) {
+        if (typeof element !== "object" || element === null) continue;
+        inner ??= place.at(0) ?? this.#added(place, 0);
+        if (inner === undefined || !this.#isSaid(element, inner, orders)) return false;
+      }
+      return true;
+    }
+    if (!isPlainObject(node)) return true;
+    const names = (orders.size === 0 ? undefined : orders.get(node)) ?? Object.keys(node);
+    if (names.length > 1 && !isSame(names, place.fitted)) {
+      place.template ??= this.#templates.get(place.path);
+      if (place.template === undefined || !isSubsequence(names, place.template)) return false;
+      place.fitted = names;
+    }
+    for (const name of names) {
+      const child = node[name];
+      if (typeof child !== "object" || child === null) continue;
+      const inner = place.at(name) ?? this.#added(place, name);
+      if (inner === undefined || !this.#isSaid(child, inner, orders)) return false;
+    }
+    return true;
+  }
+
+  #added(place: Place, name: string | 0): Place | undefined {
+    return this.#places++ > PLACES ? undefined : place.add(name);
   }
 
   #fits(path: string, names: readonly string[]): boolean {
@@ -135,6 +199,21 @@ export class NameTemplates {
     }
     return this.#ranks;
   }
+}
+
+function isSame(a: readonly string[], b: readonly string[] | undefined): boolean {
+  if (a.length !== b?.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return true;
+}
+
+function isSubsequence(names: readonly string[], template: readonly string[]): boolean {
+  let at = 0;
+  for (const name of names) {
+    while (at < template.length && template[at] !== name) at++;
+    if (at++ === template.length) return false;
+  }
+  return true;
 }
 
 function pathText(path: Path): string {

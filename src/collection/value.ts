@@ -65,13 +65,11 @@ export type Value =
 /** A record whose parts are named; what most collections hold. */
 export type ObjectValue = { readonly [name: string]: Value };
 
-const plainPrototypes = new Set<unknown>([Object.prototype, null]);
-
 /** Whether `value` is a plain object, as opposed to an array or one of the classes above. */
 export function isPlainObject(value: unknown): value is ObjectValue {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (plainPrototypes.has(prototype)) return true;
+  if (prototype === Object.prototype || prototype === null) return true;
   // An object of another realm (a frame, a vm context): its prototype is that realm's Object.prototype.
   return (
     Object.getPrototypeOf(prototype) === null &&

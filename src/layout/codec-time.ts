@@ -22,7 +22,19 @@ export function dateMilliseconds(date: Date): number | undefined {
 /** Epoch milliseconds of a text that `Date.prototype.toISOString` would write just so, else `undefined`. */
 export function isoMilliseconds(text: string): number | undefined {
   if (text.length !== 24 || !isoPattern.test(text)) return undefined;
-  return exact(text, text);
+  const [year, month, day] = [digits(text, 0, 4), digits(text, 5, 2), digits(text, 8, 2)];
+  // What is no day of the calendar, or needs a closer look for being one, goes the long way.
+  if (year < 100 || month < 1 || month > 12 || day < 1 || day > 28) return exact(text, text);
+  const [hour, minute, second] = [digits(text, 11, 2), digits(text, 14, 2), digits(text, 17, 2)];
+  if (hour > 23 || minute > 59 || second > 59) return undefined;
+  return Date.UTC(year, month - 1, day, hour, minute, second, digits(text, 20, 3));
+}
+
+/** The number that these characters of a text write, all of them digits. */
+function digits(text: string, from: number, count: number): number {
+  let number = 0;
+  for (let at = from; at < from + count; at++) number = number * 10 + text.charCodeAt(at) - 0x30;
+  return number;
 }
 
 /** Of `2026-02-06T00:45:19Z`. */

@@ -75,11 +75,22 @@ function wholeFits(value: number, type: SqlType | undefined): boolean {
   return bound === undefined || (value >= -bound && value < bound);
 }
 
-/** Whether jsonb gives this value back: plain JSON, no -0, no NUL, no half of a surrogate pair. */
-function isJsonb(value: Value): boolean {
+/** What JSON.stringify writes of NUL and of a half of a surrogate pair; or a text that holds the like behind `\\`. */
+const ESCAPED = /\\u(?:0000|d[89a-f])/;
+
+/** The JSON text of a value that jsonb gives back: plain JSON, no -0, no NUL, no half of a surrogate pair. */
+function toJsonb(value: Value): string | undefined {
+  if (!isPlainJson(value, false)) return undefined;
+  const text = JSON.stringify(value);
+  // Looking at one long text costs less than looking at every short one in it.
+  return ESCAPED.test(text) && !isPlainJson(value, true) ? undefined : text;
+}
+
+/** @param withTexts whether texts are looked at, too. */
+function isPlainJson(value: Value, withTexts: boolean): boolean {
   switch (typeof value) {
     case "string":
-      return isStorable(value);
+      return !withTexts || isStorable(value);
     case "number":
       return Number.isFinite(value) && !Object.is(value, -0);
     case "boolean":
@@ -89,13 +100,13 @@ function isJsonb(value: Value): boolean {
       if (Array.isArray(value)) {
         for (let index = 0; index < value.length; index++) {
           // A hole reads as undefined.
-          if (!isJsonb(value[index] as Value)) return false;
+          if (!isPlainJson(value[index] as Value, withTexts)) return false;
         }
         return true;
       }
       if (!isPlainObject(value)) return false;
       for (const name of Object.keys(value)) {
-        if (!isStorable(name) || !isJsonb(value[name])) return false;
+        if ((withTexts && !isStorable(name)) || !isPlainJson(value[name], withTexts)) return false;
       }
       return true;
     default:
@@ -253,7 +264,7 @@ export const CODECS: Readonly<Record<CodecName, Codec>> = {
   },
   jsonb: {
     sql: "jsonb",
-    encode: (value) => (isJsonb(value) ? JSON.stringify(value) : undefined),
+    encode: toJsonb,
     decode: fromJsonb,
     coerce: (value) => {
       const json = standingJson(value);

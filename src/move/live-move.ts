@@ -129,7 +129,13 @@ class OpenMove implements LiveMove {
 
   async store(): Promise<Store> {
     this.#process ??= this.#serve();
-    return storeOver((await this.#process).router, this.#work.tenant);
+    try {
+      return storeOver((await this.#process).router, this.#work.tenant);
+    } catch (error) {
+      // A process that could not begin begins with the next call.
+      this.#process = undefined;
+      throw error;
+    }
   }
 
   async #serve(): Promise<MoveProcess> {

@@ -12,9 +12,10 @@ import { LATE, within } from "./within.ts";
 
 export const LEASE_MS = 5000;
 
-/** How long a call waits for the document where it can do without, and how long none asks when that was in vain. */
+/** How long a call waits for the document where it may do without. */
 const PATIENCE_MS = 1000;
-const DEAF_MS = 1000;
+/** How often it is asked for when that was in vain. */
+const ASK_AGAIN_MS = 500;
 
 export interface View {
   readonly state: MoveState;
@@ -28,7 +29,8 @@ export class Viewer {
   readonly #clock: () => number;
   readonly #adopted: (state: MoveState) => void;
   #view: View | undefined;
-  #deafUntil = Number.NEGATIVE_INFINITY;
+  #isDeaf = false;
+  #askAgain = Number.NEGATIVE_INFINITY;
   #asking: Promise<View> | undefined;
   #next: Promise<View> | undefined;
 
@@ -70,20 +72,28 @@ export class Viewer {
   }
 
   /**
-   * As `current`, within a time. When it was not told in time, calls do not ask for a while: the process's own looks
-   * find out when it can be read again.
+   * As `current`, within a time. When it was not told in time, no call waits for it until it is told again.
+   * @throws {OutgrowError} STAGE_UNREADABLE
    */
   async soon(): Promise<MoveState> {
     const good = this.#good;
     if (good !== undefined) return good;
-    if (this.#clock() < this.#deafUntil) throw new OutgrowError("STAGE_UNREADABLE");
-    try {
-      return await within(PATIENCE_MS, this.current());
-    } catch (error) {
-      this.#deafUntil = this.#clock() + DEAF_MS;
-      if (error !== LATE) throw error;
-      throw new OutgrowError("STAGE_UNREADABLE", { detail: "it takes too long" });
+    if (this.#isDeaf) this.#askAside();
+    else {
+      try {
+        return await within(PATIENCE_MS, this.current());
+      } catch (error) {
+        this.#isDeaf = true;
+        if (error !== LATE) throw error;
+      }
     }
+    throw new OutgrowError("STAGE_UNREADABLE", { detail: "it is not told in time" });
+  }
+
+  #askAside(): void {
+    if (this.#clock() < this.#askAgain) return;
+    this.#askAgain = this.#clock() + ASK_AGAIN_MS;
+    this.refresh().catch(() => {});
   }
 
   /** Asks for the document; the answer is from after the call. */
@@ -118,7 +128,7 @@ export class Viewer {
     }
     if (found === undefined) throw new OutgrowError("STAGE_UNREADABLE", { detail: "it is gone" });
     const view = { state: readState(found.document), at };
-    this.#deafUntil = Number.NEGATIVE_INFINITY;
+    this.#isDeaf = false;
     // An answer that was overtaken by a later one says nothing new.
     if (this.#view === undefined || view.state.epoch >= this.#view.state.epoch) {
       this.#view = view;

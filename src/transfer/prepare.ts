@@ -2,7 +2,7 @@
  * From a batch of the source to what the target commits: keys, digests, forms; and what goes to quarantine
  * instead. A record may be moved from one list to another here. It may not be lost: T1.
  */
-import { canonicalText, digestText } from "../collection/canonical.ts";
+import { digest as digestOf } from "../collection/canonical.ts";
 import { encodeKey, type Key } from "../collection/key.ts";
 import type { NameTemplates } from "../collection/name-order.ts";
 import type { Revision } from "../collection/revision.ts";
@@ -73,7 +73,7 @@ export function prepare(batch: SourceBatch, by: Preparation): Prepared {
       continue;
     }
     const { key } = found;
-    const digest = digestText(canonicalText(record.value));
+    const digest = digestOf(record.value);
     const earlier = writes.get(key);
     if (earlier === undefined) {
       writes.set(key, {

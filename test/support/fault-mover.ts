@@ -52,8 +52,9 @@ export function startMover(
   };
 }
 
-const ACTIVITY = `select count(*), count(*) filter (where state in ('idle', 'idle in transaction')
-    and state_change < clock_timestamp() - interval '250 milliseconds')
+/** Still is also who waits for a lock: for that of the mover's own transaction which hangs. */
+const ACTIVITY = `select count(*), count(*) filter (where (state in ('idle', 'idle in transaction')
+    or wait_event_type = 'Lock') and state_change < clock_timestamp() - interval '250 milliseconds')
   from pg_stat_activity where application_name = 'outgrow' and datname = current_database() and pid <> pg_backend_pid()`;
 
 /** Waits until a mover does nothing any more although it runs. Nobody else may be at this database. */

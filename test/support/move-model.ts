@@ -3,10 +3,7 @@
  * and back, while any of them may die, sleep, or lose an answer. At the end all is well again, and what was
  * acknowledged is looked for.
  */
-import { collection } from "../../src/collection/define.ts";
-import { encodeKey } from "../../src/collection/key.ts";
 import { dumpRevision, revision } from "../../src/collection/revision.ts";
-import { shape } from "../../src/collection/shape.ts";
 import { OutgrowError } from "../../src/errors.ts";
 import { openMove, type Stage, type StageName, stageOf } from "../../src/move/index.ts";
 import type { LiveMove } from "../../src/move/live-move.ts";
@@ -14,9 +11,6 @@ import { changeMove, readMove } from "../../src/move/transition.ts";
 import type { Target } from "../../src/store/driver.ts";
 import type { Ledger, Move } from "../../src/store/ledger.ts";
 import type { Side } from "../../src/store/side.ts";
-import type { Store } from "../../src/store/store.ts";
-import { present } from "../../src/store/writes.ts";
-import { type Call, disorder } from "./linear.ts";
 import {
   type Flaws,
   MemoryControlState,
@@ -24,24 +18,29 @@ import {
   memoryControl,
   memorySide,
 } from "./memory-side.ts";
+import { AT, Broken, Callers, firstRecords } from "./move-callers.ts";
 import { Actor, type Faults, inWorld, NO_FAULTS, type World } from "./world.ts";
-
-interface Item {
-  readonly id: string;
-  readonly text?: string;
-  readonly count?: number;
-}
-const items = collection("items", { schema: shape<Item>({ id: ["string"] }), key: "id" });
 
 /** What happens in most histories. */
 export const FAULTS: Faults = { refused: 60, lost: 60, late: 60, crash: 150, freeze: 60 };
 
+/** Nobody dies, but many sleep, for longer than a stage lasts, and commits arrive when they are long forgotten. */
+export const SLEEPS: Faults = { refused: 0, lost: 0, late: 40, crash: 0, freeze: 25 };
+
+type Step = "advance" | "back" | "down" | "up";
+
+/** Through all stages, with both changes of authority in both directions. */
+export const ROUNDS: readonly Step[] = [
+  ...(["advance", "advance", "advance", "back", "advance", "back", "advance"] as const),
+  ...(["advance", "back", "advance", "advance"] as const),
+];
+/** Into dualwrite, back to `off`, and into it again. */
+export const JOURNEYS: readonly Step[] = [
+  ...(["advance", "advance", "back", "back", "advance", "advance", "advance"] as const),
+];
+
 const NAME = "m";
-const AT = { tenant: "default", collection: "items" };
 const MOVE = { run: 1, phase: "copied", counts: {} } as Move;
-const KEYS = ["k1", "k2", "k3"];
-const ACCOUNTS = ["a", "b"];
-const EACH = 10;
 
 export interface Model {
   readonly faults?: Faults;
@@ -49,7 +48,7 @@ export interface Model {
   /** Calls of each process. */
   readonly calls?: number;
   /** What the conductors do, one after another; by lot when left out. */
-  readonly steps?: readonly ("advance" | "back" | "down" | "up")[];
+  readonly steps?: readonly Step[];
   readonly source?: Flaws;
   readonly target?: Flaws;
   /** What is broken in how the copy is made. */
@@ -64,12 +63,12 @@ export interface Model {
 export interface Reached {
   stages: Record<string, number>;
   calls: number;
+  /** Of them, those that began while the target could not be reached. */
+  whileDown: number;
   unknown: number;
   deaths: number;
   compared: number;
 }
-
-class Broken extends Error {}
 
 /** One history, from its number. @throws when a law is broken, with the number and what happened. */
 export async function history(seed: number, model: Model = {}): Promise<Reached> {
@@ -109,15 +108,12 @@ class Run {
   readonly #source: MemoryState;
   readonly #target: MemoryState;
   readonly #control = new MemoryControlState();
-  readonly #calls = new Map<string, Call[]>();
-  readonly #reached: Reached = { stages: {}, calls: 0, unknown: 0, deaths: 0, compared: 0 };
-  /** Increments of the counter `n`, acknowledged and not known. */
-  readonly #counted = { done: 0, unknown: 0 };
+  readonly #callers: Callers;
+  readonly #reached = { stages: {} as Record<string, number>, deaths: 0, compared: 0 };
   readonly #isBound: boolean;
   #runs = 0;
   #lease = 0;
   #born = 0;
-  #values = 0;
   #hasEnded = false;
 
   constructor(world: World, model: Model) {
@@ -128,13 +124,10 @@ class Run {
     this.#target.isThere = false;
     this.#source.isDeaf = model.copy === "before capture";
     this.#isBound = world.random.once(2);
-    for (const id of [...KEYS, ...ACCOUNTS, "n"]) {
-      if (id === "k3") continue;
-      const count = ACCOUNTS.includes(id) ? EACH : 0;
-      const value = KEYS.includes(id) ? { id, text: "old" } : { id, count };
-      const record = { ...present(encodeKey(id), value), revision: dumpRevision(0) };
+    for (const record of firstRecords()) {
       this.#source.records.set(JSON.stringify([AT.tenant, AT.collection, record.key]), record);
     }
+    this.#callers = new Callers(world, model.mustSucceed === true);
   }
 
   async all(): Promise<Reached> {
@@ -151,17 +144,18 @@ class Run {
     world.faults = NO_FAULTS;
     world.down.clear();
     await world.until(this.#end());
-    return this.#reached;
+    const { calls: made, whileDown, unknown } = this.#callers;
+    return { ...this.#reached, calls: made, whileDown, unknown };
   }
 
   #open(actor: Actor): Promise<LiveMove> {
     const world = this.#world;
     const control = memoryControl(world, actor, "target", this.#control);
     const state = this.#target;
-    const onTarget = <T>(what: string, effect: () => T) => world.call(actor, "target", what, effect);
+    const onTarget = <T>(what: string, effect: () => T) =>
+      world.call(actor, "target", what, effect);
     const ledger: Partial<Ledger> = {
-      find: () =>
-        onTarget("find", () => (state.isThere ? { ...MOVE, id: state.made } : undefined)),
+      find: () => onTarget("find", () => (state.isThere ? { ...MOVE, id: state.made } : undefined)),
       drop: (_name, id) =>
         onTarget("drop", () => {
           if (id === state.made) state.drop();
@@ -205,7 +199,7 @@ class Run {
         const store = await (await this.#patiently(() => this.#open(actor))).store();
         while (left > 0 && !this.#hasEnded) {
           left--;
-          await this.#call(actor, store);
+          await this.#callers.call(actor, store);
           // In bursts, over the whole of the journey.
           if (this.#world.random.once(3)) await pause(this.#world.random.whole(1, 600));
         }
@@ -245,102 +239,6 @@ class Run {
     return hasEnded && failure === undefined;
   }
 
-  async #call(actor: Actor, store: Store): Promise<void> {
-    const { random } = this.#world;
-    const kind = random.pick(["read", "read", "put", "put", "put", "delete", "count", "transfer"]);
-    this.#reached.calls++;
-    if (kind === "count") return this.#increment(store);
-    if (kind === "transfer") return this.#transfer(store);
-    const key = random.pick(KEYS);
-    const face = store.collection(items);
-    if (kind === "read") {
-      await this.#told(actor, key, "read", null, async () => (await face.get(key))?.text ?? null);
-    } else if (kind === "put") {
-      const text = `v${++this.#values}`;
-      await this.#told(actor, key, "write", text, async () => {
-        await face.put({ id: key, text });
-        return text;
-      });
-    } else {
-      // What a deletion finds is a read; what it does, a write: told apart in time by nothing but this.
-      await this.#told(actor, key, "write", null, async () => {
-        if (!(await face.delete(key))) throw new OutgrowError("WRITE_CONFLICT");
-        return null;
-      });
-    }
-  }
-
-  /** A call, as its caller saw it. */
-  async #told(
-    actor: Actor,
-    key: string,
-    kind: Call["kind"],
-    value: string | null,
-    call: () => Promise<string | null>,
-  ): Promise<void> {
-    const calls = this.#calls.get(key) ?? [];
-    this.#calls.set(key, calls);
-    const begun: { -readonly [K in keyof Call]: Call[K] } = {
-      kind,
-      value,
-      start: this.#world.tick(),
-      end: undefined,
-      by: actor.name,
-    };
-    calls.push(begun);
-    this.#world.note(`${actor.name} begins to ${kind} ${key} ${value}`);
-    try {
-      begun.value = await call();
-      begun.end = this.#world.tick();
-      this.#world.note(`${actor.name} has done: ${kind} ${key} ${begun.value}`);
-    } catch (error) {
-      if (!OutgrowError.is(error)) throw error;
-      this.#world.note(`${actor.name} could not ${kind} ${key}: ${error.code}`);
-      // Of these it is known that nothing has taken place.
-      if (["WRITE_CONFLICT", "STAGE_CHANGING"].includes(error.code)) {
-        calls.splice(calls.indexOf(begun), 1);
-      } else this.#reached.unknown++;
-      this.#failed(error);
-    }
-  }
-
-  #failed(error: OutgrowError): void {
-    if (this.#model.mustSucceed && error.code !== "WRITE_CONFLICT") {
-      throw new Broken(`a call failed: ${error.message} ${String(error.cause ?? "")}`);
-    }
-  }
-
-  async #increment(store: Store): Promise<void> {
-    this.#counted.unknown++;
-    try {
-      await store.transaction(async (tx) => {
-        const found = await tx.collection(items).get("n");
-        await tx.collection(items).put({ id: "n", count: (found?.count ?? 0) + 1 });
-      });
-      this.#counted.done++;
-      this.#counted.unknown--;
-    } catch (error) {
-      if (!OutgrowError.is(error)) throw error;
-      if (error.code === "WRITE_CONFLICT") this.#counted.unknown--;
-      this.#failed(error);
-    }
-  }
-
-  async #transfer(store: Store): Promise<void> {
-    const amount = this.#world.random.whole(-3, 3);
-    try {
-      await store.transaction(async (tx) => {
-        const face = tx.collection(items);
-        const [a, b] = [await face.get("a"), await face.get("b")];
-        await face.put({ id: "a", count: (a?.count ?? 0) - amount });
-        await face.put({ id: "b", count: (b?.count ?? 0) + amount });
-      });
-    } catch (error) {
-      if (!OutgrowError.is(error)) throw error;
-      this.#failed(error);
-    }
-  }
-
   /** Those who change the stage, one after another. */
   async #conduct(): Promise<void> {
     const { random } = this.#world;
@@ -350,15 +248,15 @@ class Run {
           random.pick(["advance", "advance", "advance", "back"] as const),
         )),
     ];
-    const toldDown = () => (this.#world.down.has("target") ? undefined : steps[0]);
     for (let tries = 0; steps.length > 0 && tries < 60; tries++) {
       if (steps[0] === "down" || steps[0] === "up") {
+        // Every process has heard of the stage. One that has not knows by the fence only that there is another.
+        await pause(3000);
         if (steps.shift() === "down") this.#world.down.add("target");
         else this.#world.down.delete("target");
         await pause(8000);
         continue;
       }
-      if (toldDown() === undefined) throw new Error("nobody changes the stage of a dead target");
       const actor = this.#actor("c");
       const step = steps[0] as "advance" | "back";
       const done = await this.#untilDeath(actor, async () => {
@@ -454,33 +352,10 @@ class Run {
     const stage = stageOf(state.stage);
     const isKept = stage.mirrored !== undefined && state.copied !== undefined;
     while (isKept && ((await move.status()).outbox?.count ?? 0) > 0) await pause(500);
-    for (const key of KEYS) {
-      await this.#told(actor, key, "read", null, async () => {
-        return (await store.collection(items).get(key))?.text ?? null;
-      });
-    }
-    for (const key of KEYS) {
-      const first = key === "k3" ? null : "old";
-      const sentence = disorder(first, this.#calls.get(key) ?? []);
-      if (sentence !== undefined) throw new Broken(`at ${stage.name}, ${key}: ${sentence}`);
-    }
+    await this.#callers.judge(actor, store);
     const authority = stage.authority === "source" ? this.#source : this.#target;
-    this.#balanced(authority);
+    this.#callers.balanced(authority);
     if (isKept) this.#equal(stage.name);
-  }
-
-  #balanced(side: MemoryState): void {
-    const count = (id: string): number => {
-      const found = side.at(AT, encodeKey(id));
-      return (found?.value as Item | undefined)?.count ?? 0;
-    };
-    const sum = count("a") + count("b");
-    if (sum !== 2 * EACH) throw new Broken(`${side.name}: the accounts hold ${sum}`);
-    const { done, unknown } = this.#counted;
-    const n = count("n");
-    if (n < done || n > done + unknown) {
-      throw new Broken(`${side.name}: ${n} counted of ${done}, and ${unknown} of unknown outcome`);
-    }
   }
 
   /** Both sides hold the same records. */
@@ -499,8 +374,8 @@ class Run {
     if (source !== target) {
       throw new Broken(`at ${stage} the source holds\n${source}\nand the target\n${target}`);
     }
-    this.#balanced(this.#source);
-    this.#balanced(this.#target);
+    this.#callers.balanced(this.#source);
+    this.#callers.balanced(this.#target);
   }
 }
 

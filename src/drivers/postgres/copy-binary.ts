@@ -22,6 +22,8 @@ class Chunks {
   readonly done: Buffer[] = [];
   buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   at = 0;
+  /** Where the last text begins. */
+  start = 0;
 
   room(bytes: number): void {
     if (this.at + bytes <= this.buffer.length) return;
@@ -50,13 +52,15 @@ class Chunks {
     this.at = this.buffer.writeUInt32BE(value - high * 0x1_0000_0000, this.at);
   }
 
-  /** Length and bytes of a text. */
-  text(text: string): void {
+  /** Length and bytes of a text. @param before bytes to leave free in front of it, which count as its own. */
+  text(text: string, before = 0): void {
     // A UTF-16 unit is at most three bytes: reserving for the worst saves measuring short texts first.
-    this.room(4 + (text.length < LONG_TEXT ? text.length * 3 : Buffer.byteLength(text)));
-    const bytes = this.buffer.write(text, this.at + 4, "utf8");
+    const most = text.length < LONG_TEXT ? text.length * 3 : Buffer.byteLength(text);
+    this.room(4 + before + most);
+    this.start = this.at + 4;
+    const bytes = before + this.buffer.write(text, this.start + before, "utf8");
     this.buffer.writeInt32BE(bytes, this.at);
-    this.at += 4 + bytes;
+    this.at = this.start + bytes;
   }
 
   bytes(bytes: Uint8Array): void {
@@ -86,13 +90,35 @@ const FIELDS: Readonly<Record<CopyType, Field>> = {
   "text[]":           (chunks, value) => textList(chunks, value as readonly string[], TEXT_OID),
   "varchar[]":        (chunks, value) => textList(chunks, value as readonly string[], VARCHAR_OID),
   timestamptz:        (chunks, value) => { chunks.room(12); chunks.int32(8); microseconds(chunks, value as number); },
-  uuid:               (chunks, value) => { chunks.room(20); chunks.int32(16); chunks.at += chunks.buffer.write((value as string).replaceAll("-", ""), chunks.at, "hex"); },
+  uuid:               (chunks, value) => uuid(chunks, value as string),
   bytea:              (chunks, value) => chunks.bytes(value as Uint8Array),
 };
 
 /** jsonb_recv: a version, then the text. */
 function jsonb(chunks: Chunks, text: string): void {
-  chunks.text(`\u0001${text}`);
+  chunks.text(text, 1);
+  chunks.buffer[chunks.start] = 1;
+}
+
+const HEX = new Uint8Array(256);
+for (const [digit, character] of [..."0123456789abcdef"].entries()) {
+  HEX[character.charCodeAt(0)] = digit;
+  HEX[character.toUpperCase().charCodeAt(0)] = digit;
+}
+
+/** uuid_recv: sixteen bytes. */
+function uuid(chunks: Chunks, text: string): void {
+  chunks.room(20);
+  chunks.int32(16);
+  const { buffer } = chunks;
+  let at = chunks.at;
+  for (let index = 0; index < text.length; index += 2) {
+    // A hyphen stands before an even number of digits.
+    if (text.charCodeAt(index) === 0x2d) index++;
+    const high = HEX[text.charCodeAt(index)] as number;
+    buffer[at++] = (high << 4) | (HEX[text.charCodeAt(index + 1)] as number);
+  }
+  chunks.at = at;
 }
 
 /** array_recv: dimensions, no NULLs, the type of the elements; length and lower bound; the elements. */
@@ -128,10 +154,14 @@ function numeric(chunks: Chunks, text: string): void {
   for (const group of groups) chunks.int16(group);
 }
 
-/** Milliseconds times 1,000 may leave a double's exact range; the product is made of two exact parts. */
+/** Milliseconds times 1,000 may leave a double's exact range: the two halves of the product are made apart. */
 function microseconds(chunks: Chunks, milliseconds: number): void {
-  const value = BigInt(milliseconds - EPOCH_2000_MS) * 1000n;
-  chunks.at = chunks.buffer.writeBigInt64BE(value, chunks.at);
+  const time = milliseconds - EPOCH_2000_MS;
+  const high = Math.floor(time / 0x1_0000_0000);
+  const low = (time - high * 0x1_0000_0000) * 1000;
+  const carry = Math.floor(low / 0x1_0000_0000);
+  chunks.at = chunks.buffer.writeInt32BE(high * 1000 + carry, chunks.at);
+  chunks.at = chunks.buffer.writeUInt32BE(low - carry * 0x1_0000_0000, chunks.at);
 }
 
 /**

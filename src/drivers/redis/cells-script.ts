@@ -17,8 +17,6 @@
  */
 /** Finding and removing. `call` and `sub` are the caller's, and a plan has `name`, `rest`, `claims`, `shape`. */
 export const TAKE_AWAY = `
-local function owner_of(plan, key) return #plan.name .. ':' .. plan.name .. key end
-
 local function entry_of(plan, key)
   local entry = call('HGET', plan.rest, key)
   if not entry then return {}, '' end
@@ -55,7 +53,7 @@ local function element_of(held)
   end
 end
 
-local function take_away(plan, key, places)
+local function take_away(plan, places)
   for i, held in ipairs(places) do
     if sub(held, 1, 1) == '+' then
       local kind = plan.shape[i][1]
@@ -64,7 +62,7 @@ local function take_away(plan, key, places)
         local _, text = element_of(held)
         if text then call('LREM', name, 1, text) end
         if call('EXISTS', name) == 0 then call('HDEL', plan.claims, name) end
-      elseif call('HGET', plan.claims, name) == owner_of(plan, key) then
+      else
         call('DEL', name)
         call('HDEL', plan.claims, name)
       end
@@ -75,6 +73,8 @@ end
 
 /** Judging and writing. `whole` is the caller's. */
 export const CELLS = `${TAKE_AWAY}
+local function owner_of(plan, key) return #plan.name .. ':' .. plan.name .. key end
+
 local function all_there(plan, key)
   for i, held in ipairs((entry_of(plan, key))) do
     if sub(held, 1, 1) == '+' and call('EXISTS', name_of(plan.shape[i][1], held)) == 0 then return false end
@@ -150,7 +150,7 @@ local function put(plan, key, cells, body)
     end
     hasCell = hasCell or is_list(kind) or kind == 'object'
   end
-  take_away(plan, key, places)
+  take_away(plan, places)
   for i, cell in ipairs(cells) do
     local kind = plan.shape[i][1]
     if type(cell) ~= 'table' then held[i] = cell
@@ -171,7 +171,7 @@ local function put_all(plan)
     local key = one[1]
     if one[2] then put(plan, key, cjson.decode(one[2]), whole(one[3]))
     else
-      take_away(plan, key, (entry_of(plan, key)))
+      take_away(plan, (entry_of(plan, key)))
       call('HDEL', plan.rest, key)
     end
   end

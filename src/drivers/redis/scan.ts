@@ -228,15 +228,17 @@ export async function* rebuild(
 
 export async function count(context: ScanContext): Promise<number> {
   const { connection, names } = context;
-  await completeIndexes(connection, names);
-  let there = (await strayKeys(context)).length;
-  for await (const keys of indexedKeys(context, READ_KEYS)) {
-    if (names.cells !== undefined) {
-      there += (await rebuildCells(context, keys)).length;
-      continue;
+  let there = 0;
+  for await (const keys of allKeys(context, READ_KEYS)) {
+    for (let from = 0; from < keys.length; from += READ_KEYS) {
+      const some = keys.slice(from, from + READ_KEYS);
+      if (names.cells !== undefined) {
+        there += (await rebuildCells(context, some)).length;
+        continue;
+      }
+      const all = some.map((key) => names.record(key));
+      there += Number(await runRepeatable(connection, THERE, all, []));
     }
-    const all = keys.map((key) => names.record(key));
-    there += Number(await runRepeatable(connection, THERE, all, []));
   }
   return there;
 }

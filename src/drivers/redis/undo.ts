@@ -17,7 +17,7 @@ const TAKE_AWAY_FROM = `local call, sub = redis.call, string.sub\n${TAKE_AWAY}`;
 const TAKE_CELLS = script(`${TAKE_AWAY_FROM}
 local plan = {name = ARGV[1], shape = cjson.decode(ARGV[2]), rest = KEYS[1], claims = KEYS[2]}
 for i = 3, #ARGV do
-  take_away(plan, ARGV[i], (entry_of(plan, ARGV[i])))
+  take_away(plan, (entry_of(plan, ARGV[i])))
   call('HDEL', plan.rest, ARGV[i])
 end
 return 1
@@ -48,7 +48,7 @@ for i = 7, #ARGV do
     if below(revision, ARGV[3]) and below(revision, ARGV[4]) then
       local bar = string.find(known, '|', 77, true)
       if plan.shape then
-        take_away(plan, key, (entry_of(plan, key)))
+        take_away(plan, (entry_of(plan, key)))
         redis.call('HDEL', plan.rest, key)
       else redis.call('DEL', KEYS[i]) end
       redis.call('ZREM', KEYS[3], key)
