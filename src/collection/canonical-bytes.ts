@@ -78,21 +78,26 @@ export class CanonicalBytes {
   write(value: Value): void {
     switch (typeof value) {
       case "string":
-        return this.#string(value);
+        this.#string(value);
+        break;
       case "number":
         this.#byte(0x23);
         this.#ascii(Object.is(value, -0) ? "-0" : String(value));
-        return this.#byte(SEMICOLON);
+        this.#byte(SEMICOLON);
+        break;
       case "boolean":
-        return this.#byte(value ? 0x54 : 0x46);
+        this.#byte(value ? 0x54 : 0x46);
+        break;
       case "undefined":
-        return this.#byte(0x75);
+        this.#byte(0x75);
+        break;
       case "bigint":
-        return this.#ascii(`i${value};`);
+        this.#ascii(`i${value};`);
+        break;
       default:
-        if (value === null) return this.#byte(0x5f);
-        if (Array.isArray(value)) return this.#array(value as readonly Value[]);
-        return this.#object(value as object);
+        if (value === null) this.#byte(0x5f);
+        else if (Array.isArray(value)) this.#array(value as readonly Value[]);
+        else this.#object(value as object);
     }
   }
 
@@ -100,7 +105,10 @@ export class CanonicalBytes {
     const prototype = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) {
       const text = this.#special(value);
-      if (text !== undefined) return this.#text(text);
+      if (text !== undefined) {
+        this.#text(text);
+        return;
+      }
     }
     const { sorted, heads } = this.#shapeOf(value);
     this.#byte(0x7b);
@@ -156,7 +164,10 @@ export class CanonicalBytes {
 
   #text(text: string): void {
     const { length } = text;
-    if (length >= LONG) return this.#copy(encodeWtf8(text));
+    if (length >= LONG) {
+      this.#copy(encodeWtf8(text));
+      return;
+    }
     // A code unit takes three bytes at most.
     this.#room(length * 3);
     const bytes = this.#bytes;

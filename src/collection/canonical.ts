@@ -60,8 +60,7 @@ function arrayText(array: readonly Value[]): string {
   let text = `[${array.length}:`;
   for (let index = 0; index < array.length; index++) {
     const element = array[index];
-    text +=
-      element === undefined && !Object.hasOwn(array, index) ? "h" : canonicalText(element);
+    text += element === undefined && !Object.hasOwn(array, index) ? "h" : canonicalText(element);
   }
   return text;
 }

@@ -56,9 +56,8 @@ function rowOf(row: SourceRecord | BadRecord, entry: DexieEntry): SourceRecord |
     const value = revive(row.value, row.orders);
     if (!entry.inbound) return { ...row, ...pairOf(value) };
     const { compound } = entry;
-    return compound === undefined
-      ? { ...row, value }
-      : { ...row, value, key: compoundKey(value, compound) };
+    if (compound !== undefined) return { ...row, value, key: compoundKey(value, compound) };
+    return value === row.value ? row : { ...row, value };
   } catch (error) {
     if (!(error instanceof TypeFault)) throw error;
     const { key, position, offset } = row;

@@ -62,8 +62,13 @@ export interface LiveMove extends AsyncDisposable {
   backup(folder: string, options?: WorkOptions): Promise<Backup>;
   /** Says by name that there is no way back from `complete`. */
   confirm(by: string): Promise<void>;
-  /** After `complete`: takes away what the move put beside the source, and its stages. */
-  leave(): Promise<void>;
+  /**
+   * After `complete`: takes away what the move put beside the source. That it is complete stays said: a process that
+   * opens the move without that would begin at `off` again, with data of long ago (law S6).
+   * @param options forget: that too, once no process opens the move any more.
+   * @throws {OutgrowError} GATE_CLOSED
+   */
+  leave(options?: { readonly forget?: boolean }): Promise<void>;
 }
 
 /**
@@ -146,6 +151,7 @@ class OpenMove implements LiveMove {
       control,
       side: this.#side,
       entered: this.#reopen,
+      rescue: () => finish(this.#transition),
       compare,
       refreshMs,
     });
@@ -239,7 +245,7 @@ class OpenMove implements LiveMove {
     });
   }
 
-  async leave(): Promise<void> {
+  async leave({ forget = false }: { readonly forget?: boolean } = {}): Promise<void> {
     const { live, source } = this.#work;
     const { document: state } = await readMove(live.control, this.name);
     if (stageAfter(state.stage) !== undefined) {
@@ -247,6 +253,12 @@ class OpenMove implements LiveMove {
       throw new OutgrowError("GATE_CLOSED", { detail });
     }
     await source.leave();
+    if (!forget) return;
+    const serving = (await this.status()).processes.find(({ alive }) => alive);
+    if (serving !== undefined) {
+      const detail = `the process ${serving.name} still opens the move: deploy without it first`;
+      throw new OutgrowError("GATE_CLOSED", { detail });
+    }
     await live.control.remove(this.name);
   }
 

@@ -7,8 +7,9 @@
  * been emptied for another journey would outrank the new copy there with an old record.
  */
 import { OutgrowError } from "../errors.ts";
-import type { Commit, Driver, RecordWrite, Stored } from "../store/driver.ts";
+import type { Commit, Driver, RecordWrite } from "../store/driver.ts";
 import type { OutboxEntry, Side } from "../store/side.ts";
+import { deletion } from "../store/writes.ts";
 
 export interface Refused {
   readonly collection: string;
@@ -55,9 +56,12 @@ export async function deliver(
   const delivered: OutboxEntry[] = [];
   const refused: RefusedEntry[] = [];
   for (const [tenant, own] of byTenant(entries)) {
-    const writes = inOrder(await currentOf(from.driver, tenant, own), to.driver);
-    const codes = await commitAll(to.driver, { tenant, writes: [], epoch }, flat(writes));
-    for (const entry of own) {
+    const current = flat(inOrder(await currentOf(from.driver, tenant, own), to.driver));
+    const codes = await commitAll(to.driver, { tenant, writes: [], epoch }, current);
+    for (const { collection, record } of current) {
+      // What was written again in between has been delivered with that; what is noted before it is written, not yet.
+      const { key, revision } = record;
+      const entry = { tenant, collection, key, revision };
       const code = codes.get(idOf(entry));
       if (code === undefined) delivered.push(entry);
       else refused.push({ entry, code });
@@ -87,11 +91,13 @@ async function currentOf(
 ): Promise<Map<string, RecordWrite[]>> {
   const writes = new Map<string, RecordWrite[]>();
   for (const collection of new Set(entries.map((entry) => entry.collection))) {
-    const keys = entries.filter((entry) => entry.collection === collection).map(({ key }) => key);
+    const own = entries.filter((entry) => entry.collection === collection);
+    const keys = own.map(({ key }) => key);
     const found = await driver.read({ tenant, collection }, keys);
+    // What has gone without a trace is gone.
     writes.set(
       collection,
-      found.filter((stored): stored is Stored => stored !== undefined),
+      own.map(({ key, revision }, index) => found[index] ?? { ...deletion(key), revision }),
     );
   }
   return writes;

@@ -17,6 +17,8 @@ export interface ProcessOptions {
   readonly side: (name: SideName) => Promise<Side>;
   /** Called when another epoch has begun, before any call goes by it. */
   readonly entered?: (() => void) | undefined;
+  /** Ends a change of stage whose conductor has not ended it. */
+  readonly rescue?: (() => Promise<unknown>) | undefined;
   readonly compare?: CompareOptions | undefined;
   /** How often the stage is asked for. Default 500 milliseconds. */
   readonly refreshMs?: number | undefined;
@@ -24,6 +26,8 @@ export interface ProcessOptions {
 }
 
 const REFRESH_MS = 500;
+/** A change of stage that lasts longer has probably lost its conductor, and writes may be waiting for its end. */
+const RESCUE_MS = 3000;
 
 export class MoveProcess implements AsyncDisposable {
   readonly id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
@@ -38,6 +42,7 @@ export class MoveProcess implements AsyncDisposable {
   #foreign: Record<string, number> = {};
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  #rescuing = false;
 
   constructor(options: ProcessOptions) {
     this.#options = options;
@@ -89,7 +94,22 @@ export class MoveProcess implements AsyncDisposable {
     // What fails here fails for the next call too, which then says so.
     await this.#look().catch(() => {});
     await this.#lookForForeign().catch(() => {});
+    this.#rescue();
     this.#later();
+  }
+
+  /** Any number of processes may finish a change: each step can be done again. By lot, so that not all do at once. */
+  #rescue(): void {
+    const { state, now } = this.#viewer.last ?? {};
+    const { rescue } = this.#options;
+    if (rescue === undefined || state?.pending === undefined || this.#rescuing) return;
+    if ((now ?? 0) - state.pending.at < RESCUE_MS * (1 + Math.random())) return;
+    this.#rescuing = true;
+    rescue()
+      .catch(() => {})
+      .finally(() => {
+        this.#rescuing = false;
+      });
   }
 
   async #look(): Promise<void> {

@@ -19,6 +19,8 @@ const ASK_AGAIN_MS = 500;
 
 export interface View {
   readonly state: MoveState;
+  /** When it was read, by the store's clock. */
+  readonly now: number;
   /** When it was asked for, by this process's monotonic clock. */
   readonly at: number;
 }
@@ -120,14 +122,15 @@ export class Viewer {
     const at = this.#clock();
     let found: Versioned<unknown> | undefined;
     try {
-      found = await this.#ask();
+      // An answer that comes later is no longer good; and a connection that hangs must not keep others from asking.
+      found = await within(this.#leaseMs, this.#ask());
     } catch (error) {
       // The last known stage while it is good, never a default (SEMANTICS row 10).
       if (this.#view !== undefined && this.#good !== undefined) return this.#view;
       throw new OutgrowError("STAGE_UNREADABLE", {}, { cause: error });
     }
     if (found === undefined) throw new OutgrowError("STAGE_UNREADABLE", { detail: "it is gone" });
-    const view = { state: readState(found.document), at };
+    const view = { state: readState(found.document), now: found.now, at };
     this.#isDeaf = false;
     // An answer that was overtaken by a later one says nothing new.
     if (this.#view === undefined || view.state.epoch >= this.#view.state.epoch) {

@@ -4,13 +4,12 @@
  * model (`collection/`), the format's reader and the layout's decoder.
  *
  * First one pass of each side sums digests of (key, record) into 4,096 buckets (mod 2^256, so that no two changes
- * cancel out as they would under XOR). Then only the buckets that differ are read again, record by record, and
+ * cancel out as they would under XOR; bound to their keys, so that two records which swap theirs do not either). Then only the buckets that differ are read again, record by record, and
  * what differs is named.
  */
-import { canonicalText, digestText } from "../collection/canonical.ts";
+import { digest as digestOf, keyedDigest } from "../collection/canonical.ts";
 import { BUCKETS, bucketOf, DigestSum, digestHex } from "../collection/digest-sum.ts";
 import { displayKey } from "../collection/key.ts";
-import type { Value } from "../collection/value.ts";
 import { OutgrowError, throwIfInterrupted } from "../errors.ts";
 import { type CompiledLayout, compileLayout } from "../layout/compile.ts";
 import type { Driver, Target } from "../store/driver.ts";
@@ -143,11 +142,6 @@ async function moveOf(source: Source, target: Target, named: string | undefined)
   return only;
 }
 
-/** The digest that is summed binds the record to its key: two records that swap their keys do not cancel out. */
-function boundDigest(key: string, value: Value): Uint8Array {
-  return digestText(`${key.length}:${key}${digestHex(digestText(canonicalText(value)))}`);
-}
-
 interface SourceSums {
   readonly buckets: DigestSum[];
   records: number;
@@ -195,7 +189,7 @@ async function sumSource(
           continue;
         }
         sum.records++;
-        sum.buckets[bucketOf(found.key)]?.add(boundDigest(found.key, record.value));
+        sum.buckets[bucketOf(found.key)]?.add(keyedDigest(found.key, record.value));
       }
       meter.advance(batch.collection, batch.records.length, before + batch.offset);
     }
@@ -240,7 +234,7 @@ class CollectionCheck {
       throwIfInterrupted(this.#context.options.signal);
       for (const { key, value, foreign: isForeign } of batch) {
         if (isForeign) foreign++;
-        else buckets[bucketOf(key)]?.add(boundDigest(key, value));
+        else buckets[bucketOf(key)]?.add(keyedDigest(key, value));
       }
       target += batch.length;
     }
@@ -312,7 +306,7 @@ class CollectionCheck {
         } else if (digest === undefined) {
           this.#extra++;
           this.#differ("extra", key);
-        } else if (digest !== digestHex(digestText(canonicalText(value)))) {
+        } else if (digest !== digestHex(digestOf(value))) {
           this.#different++;
           this.#differ("different", key);
         }
@@ -346,7 +340,7 @@ class CollectionCheck {
         const found = recordKey(layout, record);
         if ("code" in found || !group.has(bucketOf(found.key))) continue;
         if (held.has(found.key)) this.#repeated++;
-        held.set(found.key, digestHex(digestText(canonicalText(record.value))));
+        held.set(found.key, digestHex(digestOf(record.value)));
       }
     }
     return held;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalText, digest } from "../../src/collection/canonical.ts";
+import { canonicalText, digest, digestText, keyedDigest } from "../../src/collection/canonical.ts";
 import { bucketOf, DigestSum, digestHex } from "../../src/collection/digest-sum.ts";
 import { normaliseNumber, readNumber } from "../../src/collection/exact-number.ts";
 import {
@@ -83,6 +83,34 @@ const anyValue: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) => ({
     fc.dictionary(fc.string({ unit: "binary", maxLength: 6 }), tie("value"), { maxKeys: 5 }),
   ),
 })).value;
+
+describe("the digest of a value", () => {
+  it("is that of its canonical text, however it is made", () => {
+    fc.assert(
+      fc.property(anyValue, fc.string({ unit: "binary" }), (value, key) => {
+        expect(digest(value)).toEqual(digestText(canonicalText(value)));
+        const both = canonicalText(key) + canonicalText(value);
+        expect(keyedDigest(key, value)).toEqual(digestText(both));
+      }),
+      propertyRuns(),
+    );
+  });
+
+  it("is the same for long texts, many names, and names that come in another order", () => {
+    const long = "x".repeat(70_000);
+    const many = Array.from({ length: 3000 }, (_, index) => ({ [`n${index}`]: index, a: "é" }));
+    const orders = ["ba", "ab", "abc", "cab", "a"].map((names) =>
+      Object.fromEntries(Array.from(names, (name) => [name, { [name]: long.slice(0, 90) }])),
+    );
+    const values: Value[] = [
+      ...[long, `${long}é`, `${long}\ud800`, `${"y".repeat(63)}\udc00`, "z".repeat(64), "é"],
+      ...[many, [...orders, ...orders], { [long]: long }, new Map([[long, orders as Value]])],
+    ];
+    for (const value of [...values, ...values]) {
+      expect(digest(value)).toEqual(digestText(canonicalText(value)));
+    }
+  });
+});
 
 describe("tagged JSON", () => {
   it("law L1: gives back every value, whatever it looks like", () => {

@@ -179,6 +179,20 @@ it("sem 9: a side that fails five times in a row is left alone for ten seconds",
   expect(move.counts.comparisons).toEqual({ ...NONE, unknown: 5, dropped: 3, equal: 1 });
 });
 
+it("sem 9: failures that are not in a row leave nobody alone", async () => {
+  const move = new Routed("shadow", { sample: 1 });
+  move.hold("k", "v");
+  let asked = 0;
+  move.world.before = (call) => {
+    if (call === "target.read" && ++asked % 4 !== 0) throw unreachable();
+  };
+  for (let n = 0; n < 16; n++) {
+    await move.router.read(AT, [KEY]);
+    await vi.advanceTimersByTimeAsync(10);
+  }
+  expect(move.counts.comparisons).toEqual({ ...NONE, unknown: 12, equal: 4 });
+});
+
 it("sem 8: under load comparisons are dropped and counted, and reads are served", async () => {
   const move = new Routed("shadow", { sample: 1, atOnce: 2, timeoutMs: 500 });
   move.hold("k", "v");

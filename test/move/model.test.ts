@@ -14,6 +14,7 @@ import {
   SLEEPS,
 } from "../support/move-model.ts";
 import { propertyRuns } from "../support/property.ts";
+import { NO_FAULTS } from "../support/world.ts";
 
 async function histories(runs: number, model: Model): Promise<Reached> {
   const { numRuns, seed } = propertyRuns(runs);
@@ -51,6 +52,19 @@ describe("the move", () => {
       });
       expect(reached.whileDown).toBeGreaterThan(100);
     }
+  });
+
+  it("fault F36: a conductor that dies in the middle costs no call: the app's processes end what it began", async () => {
+    const reached = await histories(12, {
+      mustSucceed: true,
+      faults: { ...NO_FAULTS, crash: 20 },
+      appIsWell: true,
+      calls: 300,
+      restMs: 25_000,
+      steps: ["advance", "advance", "advance", "back"],
+    });
+    expect(reached.deaths).toBeGreaterThan(30);
+    expect(reached.unknown).toBe(0);
   });
 
   it("laws D1, D2, S1, S3, S4, T2, fault F35, fault F36, fault F37, sem 6: what was acknowledged is there at the end", async () => {

@@ -92,6 +92,7 @@ describe("an answer that is lost", () => {
 
   it("sem 6: a commit that did not is made again, under the same revision", async () => {
     const move = new Routed("dualwrite");
+    move.hold("k", "older");
     let lost = 2;
     move.world.before = (call) => {
       if (call === "source.commit" && lost-- > 0) throw new OutgrowError("OUTCOME_UNKNOWN");
@@ -100,6 +101,7 @@ describe("an answer that is lost", () => {
     await move.router.commit(commit);
     expect(move.world.count("source.commit")).toBe(3);
     expect(move.source.at(AT, KEY)?.revision).toBe(commit.writes[0]?.records[0]?.revision);
+    expect(move.held("source", "k")).toBe("v");
   });
 
   const increment = (move: Routed): Promise<Item> =>
@@ -287,6 +289,21 @@ describe("when the stage cannot be read", () => {
     expect((await first)[0]?.value).toMatchObject({ text: "v" });
     expect((await move.router.read(AT, [KEY]))[0]?.value).toMatchObject({ text: "v" });
     expect(move.world.count("control.beat")).toBe(2);
+  });
+
+  it("an answer that never comes keeps nobody from asking again", async () => {
+    vi.useFakeTimers();
+    const move = new Routed("live");
+    await move.viewer.refresh();
+    move.now += 60_000;
+    let hung = 1;
+    move.world.before = (call) =>
+      call === "control.beat" && hung-- > 0 ? new Promise<void>(() => {}) : undefined;
+    const asked = expect(move.viewer.refresh()).rejects.toMatchObject({ code: "STAGE_UNREADABLE" });
+    const next = move.viewer.refresh();
+    await vi.advanceTimersByTimeAsync(5000);
+    await asked;
+    expect((await next).state.stage).toBe("live");
   });
 
   it("sem 10, law S5: once the fence has risen the last known stage serves nothing", async () => {

@@ -47,6 +47,10 @@ export interface Model {
   readonly processes?: number;
   /** Calls of each process. */
   readonly calls?: number;
+  /** The app's processes live and are awake; only conductors are not. */
+  readonly appIsWell?: boolean;
+  /** Milliseconds from one conductor to the next. By lot when left out. */
+  readonly restMs?: number;
   /** What the conductors do, one after another; by lot when left out. */
   readonly steps?: readonly Step[];
   readonly source?: Flaws;
@@ -140,7 +144,7 @@ class Run {
       this.#hasEnded = true;
     });
     const working = Array.from({ length: processes }, (_, index) => this.#work(index, calls));
-    await world.until(Promise.all(working).then(() => conducting));
+    await world.until(Promise.all([...working, conducting]));
     world.faults = NO_FAULTS;
     world.down.clear();
     await world.until(this.#end());
@@ -188,7 +192,7 @@ class Run {
   }
 
   #actor(kind: string): Actor {
-    return new Actor(`${kind}${++this.#born}`);
+    return new Actor(`${kind}${++this.#born}`, kind === "c" || this.#model.appIsWell !== true);
   }
 
   /** A process of the app, and whoever takes its place when it dies. */
@@ -265,7 +269,7 @@ class Run {
         await (step === "advance" ? this.#advance(actor, move) : this.#back(move));
       });
       if (done || random.once(4)) steps.shift();
-      await pause(random.whole(1, 400));
+      await pause(this.#model.restMs ?? random.whole(1, 400));
     }
   }
 
@@ -313,7 +317,7 @@ class Run {
         effect();
       });
     for (let at = 0; at < all.length; at += 2) {
-      const high = revision(before.epoch, 10 ** 13);
+      const high = revision(before.epoch, 10 ** 13 + run);
       const records = all.slice(at, at + 2).map((record) => {
         return { ...record, revision: copy === "outranks" ? high : dumpRevision(run) };
       });

@@ -38,6 +38,7 @@ export async function rehearse({ seed, faults, root }) {
     requests: 0,
     failed: 0,
     unknown: 0,
+    unavailable: 0,
     pictures: 0,
     purchases: 0,
     reads: 0,
@@ -88,6 +89,7 @@ export async function rehearse({ seed, faults, root }) {
     if (!servers.calm) await sleep(12_000);
     for (const visitor of visitors) await visitor.lookAtAll();
     await checkBooks(target, visitors, fail);
+    for (const death of servers.died) fail(death);
   } catch (error) {
     fail(`${error.code ?? error.name}: ${error.message}`);
   } finally {
@@ -136,11 +138,11 @@ async function travel({ move, servers, random, faults, counts, address }) {
       if (!restored) throw new Error("the backup is not whole");
       await move.confirm("rehearsal");
     }
-    await open(move, step);
+    if (step !== "back") await open(move, step);
     const disturbance = faults ? disturb({ servers, random, counts, address }) : Promise.resolve();
     const startedAt = performance.now();
     const { stage, epoch } =
-      step === "back" ? await move.back() : await retried(() => move.advance(step));
+      step === "back" ? await retried(() => move.back()) : await retried(() => enter(move, step));
     console.log(
       `  ${stage} (epoch ${epoch}) after ${Math.round(performance.now() - startedAt)} ms`,
     );
@@ -149,19 +151,26 @@ async function travel({ move, servers, random, faults, counts, address }) {
   }
 }
 
-/** A change that was taken back, since a killed process did not let go in time, is begun again. */
+async function enter(move, step) {
+  await open(move, step);
+  return move.advance(step);
+}
+
+/**
+ * A change that was taken back, since a killed process did not let go in time, is begun again; so is one whose gate
+ * closed between the look and the step.
+ */
 async function retried(change) {
   for (let attempt = 1; ; attempt++) {
     try {
       return await change();
     } catch (error) {
-      if (error.code !== "STAGE_CHANGING" || attempt === 5) throw error;
+      if (!["STAGE_CHANGING", "GATE_CLOSED"].includes(error.code) || attempt === 5) throw error;
     }
   }
 }
 
 async function open(move, step) {
-  if (step === "back") return;
   for (let tries = 0; ; tries++) {
     const { gates } = await move.gates();
     const closed = gates.filter((gate) => gate.closed !== undefined);

@@ -9,6 +9,8 @@ export class Servers {
   #all = [];
   /** Whether no process has been killed or frozen that might still have something under way. */
   calm = true;
+  /** What servers said that ended without being told to. */
+  died = [];
 
   constructor(environment) {
     this.environment = environment;
@@ -43,6 +45,12 @@ export class Servers {
       const origin = /PictureAi: (http:\S+)/.exec(String(bytes))?.[1];
       if (origin !== undefined) Object.assign(server, { origin, up: true });
     };
+    const { generation } = server;
+    server.child.once("exit", (code, signal) => {
+      if (!server.up || server.generation !== generation) return;
+      server.up = false;
+      this.died.push(`a server ended by itself (${code ?? signal}): ${server.said.slice(-2000)}`);
+    });
     server.child.stdout.on("data", hear);
     server.child.stderr.on("data", hear);
     for (let tries = 0; !server.up; tries++) {

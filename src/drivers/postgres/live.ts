@@ -92,7 +92,7 @@ export function postgresSide(database: SqlDatabase, move: string, driver: Driver
         await database.query(
           `delete from outgrow.outbox o using jsonb_array_elements($2::jsonb) as w
            where o.move = $1 and o.tenant = w->>0 and o.collection = w->>1 and o.key = w->>2
-             and o.revision = w->>3`,
+             and o.revision <= w->>3`,
           [move, JSON.stringify(entries)],
         );
       },
