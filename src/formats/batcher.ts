@@ -2,7 +2,8 @@
 import { isBad } from "./decode-record.ts";
 import type { BadRecord, ReadOptions, SourceBatch, SourceRecord } from "./format.ts";
 
-export const BATCH_BYTES = 4 * 1024 * 1024;
+/** Several are in memory at a time, as values that take some four times as much. */
+export const BATCH_BYTES = 1024 * 1024;
 export const BATCH_RECORDS = 10_000;
 
 export class Batcher {

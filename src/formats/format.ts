@@ -104,7 +104,7 @@ export interface SourceBatch {
 export interface ReadOptions {
   /** `resume` of the last batch that is done. */
   readonly from?: unknown;
-  /** Bytes of source per batch. Default 4 MiB. */
+  /** Bytes of source per batch. Default 1 MiB. */
   readonly batchBytes?: number;
   /** Records per batch. Default 10,000. */
   readonly batchRecords?: number;

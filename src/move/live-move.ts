@@ -95,24 +95,18 @@ function parts({ name, source, target, tenant, layout }: MoveOptions): Omit<Work
   return { name, tenant: tenant ?? "default", source, target, layout: layout ?? {} };
 }
 
-class OpenMove implements LiveMove {
-  readonly name: string;
-  readonly #options: MoveOptions;
+/** The sides of a move, opened when they are asked for and kept. */
+class Sides {
   readonly #work: WorkParts;
-  readonly #limits: GateLimits;
-  #process: Promise<MoveProcess> | undefined;
   #target: Promise<Side> | undefined;
 
-  constructor(options: MoveOptions, work: WorkParts) {
-    this.name = options.name;
-    this.#options = options;
+  constructor(work: WorkParts) {
     this.#work = work;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
   }
 
-  readonly #side = async (name: SideName): Promise<Side> => {
+  readonly side = async (name: SideName): Promise<Side> => {
     if (name === "source") return this.#work.source;
-    this.#target ??= this.#work.live.side(this.name);
+    this.#target ??= this.#work.live.side(this.#work.name);
     try {
       return await this.#target;
     } catch (error) {
@@ -122,14 +116,31 @@ class OpenMove implements LiveMove {
     }
   };
 
-  /** Another journey's copy is another move of the ledger. */
-  readonly #reopen = (): void => {
+  /** What is there now may be another journey's. */
+  reopen(): void {
     this.#target = undefined;
-  };
+  }
+}
 
+class OpenMove implements LiveMove {
+  readonly name: string;
+  readonly #options: MoveOptions;
+  readonly #work: WorkParts;
+  readonly #limits: GateLimits;
+  #process: Promise<MoveProcess> | undefined;
+
+  constructor(options: MoveOptions, work: WorkParts) {
+    this.name = options.name;
+    this.#options = options;
+    this.#work = work;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+  }
+
+  /** For one piece of work: another journey's copy is another move of the ledger, for which the target opens anew. */
   get #transition() {
     const { control } = this.#work.live;
-    return { name: this.name, control, side: this.#side, by: this.#options.by ?? "outgrow" };
+    const { side } = new Sides(this.#work);
+    return { name: this.name, control, side, by: this.#options.by ?? "outgrow" };
   }
 
   async store(): Promise<Store> {
@@ -146,11 +157,12 @@ class OpenMove implements LiveMove {
   async #serve(): Promise<MoveProcess> {
     const { compare, refreshMs } = this.#options;
     const { control } = this.#work.live;
+    const sides = new Sides(this.#work);
     const serving = new MoveProcess({
       name: this.name,
       control,
-      side: this.#side,
-      entered: this.#reopen,
+      side: sides.side,
+      entered: () => sides.reopen(),
       rescue: () => finish(this.#transition),
       compare,
       refreshMs,
@@ -166,7 +178,7 @@ class OpenMove implements LiveMove {
     const move = await target.ledger.find(this.name);
     const open =
       move && (await target.ledger.quarantined(this.name, { state: "open", raw: false }));
-    const authority = stage.mirrored === undefined ? undefined : await this.#side(stage.authority);
+    const authority = stage.mirrored === undefined ? undefined : await this.#transition.side(stage.authority);
     return gatherStatus(this.name, found, await live.control.processes(this.name), {
       outbox: await authority?.outbox.depth(),
       copy: move && { phase: move.phase, run: move.run, counts: move.counts },
@@ -227,7 +239,7 @@ class OpenMove implements LiveMove {
   async copy(options: Pick<CopyOptions, "signal" | "onProgress"> = {}): Promise<CopyResult> {
     const { document: state } = await readMove(this.#work.live.control, this.name);
     const result = await copyUnderWrites(this.#work, state, options);
-    await catchUp(this.#work.source, await this.#side("target"), state.epoch, 60_000);
+    await catchUp(this.#work.source, await live.side(this.name), state.epoch, 60_000);
     return result;
   }
 

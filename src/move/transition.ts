@@ -7,6 +7,7 @@
  *   3. The authority's fence rises to the new epoch: nothing is written to it any more under the old one.
  *   4. Where its outbox is not served afterwards, it is emptied into the other side.
  *   5. The other side's fence rises as well: what others still deliver under the old epoch comes too late.
+ *      Where it becomes the authority, it makes itself ready.
  *   6. The document says the new stage and epoch.
  *
  * Between 3 and 6 writes wait. Taken back, the stage stays and the epoch grows all the same, since a fence never falls.
@@ -112,6 +113,9 @@ export async function finish(parts: TransitionParts): Promise<MoveState> {
     if (to !== undefined) await drain(authority, to, pending.epoch, parts.drainMs ?? DRAIN_MS);
     await failpoint("stage.drained");
     await fenceOther(parts, before.authority, pending.epoch);
+    if (after.authority !== before.authority) {
+      await (await parts.side(after.authority)).takeOver?.();
+    }
     await failpoint("stage.flip");
   } catch (error) {
     if (OutgrowError.is(error, "STAGE_CHANGING")) await takeBack(parts, pending.epoch);

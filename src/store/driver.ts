@@ -53,6 +53,11 @@ export interface RecordWrite extends Omit<Change, "state"> {
     readonly offset: number;
     readonly raw: Uint8Array;
   };
+  /**
+   * Called by a driver that has encoded the record and needs its value no more, unless the commit fails: it may be
+   * let go, and is read again from its bytes by whoever asks for it after all.
+   */
+  letGo?(): void;
 }
 
 /** A record as a store holds it. */

@@ -46,6 +46,11 @@ export interface Side {
   readonly fence: Fence;
   /** Writes that came past the store and were found since the last call, by collection: they are captured as well. */
   foreignWrites(): Promise<Readonly<Record<string, number>>>;
+  /**
+   * What has to be done before this side becomes the authority, when nobody writes to it any more: what numbers
+   * records by itself goes on above all that were delivered (SEMANTICS row 14). It can be done again.
+   */
+  takeOver?(): Promise<void>;
 }
 
 /** A consistent copy of a source's state, as a file that `copy` and `verify` read. */

@@ -45,7 +45,7 @@ export async function copyFiles(
   const driver = await target.open(move.name);
   const done = await target.ledger.checkpoints(move.name);
   const meter = new Meter("copy", source.bytes, options.onProgress);
-  await using batches = new Batches({ move, target, driver, lease, meter });
+  await using batches = new Batches({ move, source, target, driver, lease, meter });
   for (const piece of filesInOrder(source, driver.layouts)) {
     const finished = done.filter(({ file }) => file === piece.file);
     await copyFile(source, piece, finished, batches, options.signal);
@@ -106,6 +106,7 @@ async function* lookBehind(
 
 interface BatchContext {
   readonly move: Move;
+  readonly source: Source;
   readonly target: Target;
   readonly driver: Driver;
   readonly lease: Lease;
@@ -153,11 +154,13 @@ class Batches implements AsyncDisposable {
     const { commit, company } = this.#prepare(batch, place);
     if (!this.#goesBeside(company)) await this.ended();
     const { driver, target, move, meter } = this.#context;
+    const { collection, offset } = batch;
+    const records = batch.records.length + batch.bad.length;
+    // The batch itself is not held until then: with it go the values that the driver lets go.
     await this.#underWay.begin(async () => {
       await commitBatch(driver, target.ledger, move.name, commit);
       if (company !== undefined) this.#company?.delete(company);
-      const records = batch.records.length + batch.bad.length;
-      meter.advance(batch.collection, records, place.before + batch.offset);
+      meter.advance(collection, records, place.before + offset);
     });
     if (company === undefined) this.#company = undefined;
     else this.#company?.add(company);
@@ -193,7 +196,7 @@ class Batches implements AsyncDisposable {
     batch: FileBatch,
     place: BatchPlace,
   ): { readonly commit: Commit; readonly company: Company | undefined } {
-    const { move, lease } = this.#context;
+    const { move, source, lease } = this.#context;
     const { collection, file, offset, resume } = batch;
     const base = { tenant: move.tenant, lease };
     const checkpoint = {
@@ -207,7 +210,8 @@ class Batches implements AsyncDisposable {
       return { commit: { ...base, writes: [], ledger: { checkpoint } }, company: undefined };
     }
     const revision = dumpRevision(move.run);
-    const by = { layout, templates, revision, file: place.name };
+    const again = source.readerOf(batch);
+    const by = { layout, templates, revision, file: place.name, again };
     const { writes, quarantine, read, duplicates } = prepare(batch, by);
     const learnt = templates.takeChanged();
     const commit = {

@@ -6,7 +6,7 @@ import { digest as digestOf } from "../collection/canonical.ts";
 import { encodeKey, type Key } from "../collection/key.ts";
 import type { NameTemplates } from "../collection/name-order.ts";
 import type { Revision } from "../collection/revision.ts";
-import { LIMITS } from "../collection/value.ts";
+import { LIMITS, type Value } from "../collection/value.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { SourceBatch, SourceRecord } from "../formats/format.ts";
 import type { CompiledLayout } from "../layout/compile.ts";
@@ -28,6 +28,63 @@ export interface Preparation {
   readonly revision: Revision;
   /** Name of the file, for the place of what is quarantined. */
   readonly file: string;
+  /** Reads a record's bytes once more. Left out, every value is held until its batch is committed. */
+  readonly again?: ((record: RawRecord) => Value) | undefined;
+}
+
+/** What is kept of a record to read it again. */
+export interface RawRecord {
+  readonly raw: Uint8Array;
+  readonly position: number;
+  /** The key that the format gave beside the value. */
+  readonly formatKey: Key | undefined;
+}
+
+/**
+ * A record on its way. A batch waits for others, and is sent, with its rows encoded: if all values were held until
+ * then, they would be most of what is in memory, and moved about there by each collection of garbage.
+ */
+class SourceWrite implements RecordWrite {
+  readonly state = "present";
+  readonly key: string;
+  readonly revision: Revision;
+  readonly digest: Uint8Array;
+  readonly position: number;
+  readonly exception: RecordWrite["exception"];
+  readonly origin: NonNullable<RecordWrite["origin"]>;
+  readonly #formatKey: Key | undefined;
+  readonly #again: Preparation["again"];
+  #value: Value;
+  #isHeld = true;
+
+  constructor(key: string, record: SourceRecord, digest: Uint8Array, by: Preparation) {
+    const { position, offset, raw } = record;
+    this.key = key;
+    this.revision = by.revision;
+    this.digest = digest;
+    this.position = position;
+    this.exception = by.templates.observe(record.value, record.orders);
+    this.origin = () => ({ file: by.file, offset, raw: raw() });
+    this.#formatKey = record.key;
+    this.#again = by.again;
+    this.#value = record.value;
+  }
+
+  get value(): Value {
+    if (this.#isHeld || this.#again === undefined) return this.#value;
+    const { raw } = this.origin();
+    const value = this.#again({ raw, position: this.position, formatKey: this.#formatKey });
+    if (!equalBytes(digestOf(value), this.digest)) {
+      throw new Error("A record that was read again says something else.");
+    }
+    return value;
+  }
+
+  letGo(): void {
+    if (this.#again === undefined) return;
+    this.#isHeld = false;
+    this.#value = undefined;
+  }
 }
 
 /** The key of a source record under a layout, or the code of why it has none. */
@@ -76,21 +133,14 @@ export function prepare(batch: SourceBatch, by: Preparation): Prepared {
     const digest = digestOf(record.value);
     const earlier = writes.get(key);
     if (earlier === undefined) {
-      writes.set(key, {
-        key,
-        state: "present",
-        value: record.value,
-        revision: by.revision,
-        digest,
-        position: record.position,
-        exception: by.templates.observe(record.value, record.orders),
-        origin: () => ({ file: by.file, offset: record.offset, raw: record.raw() }),
-      });
+      writes.set(key, new SourceWrite(key, record, digest, by));
     } else if (earlier.state === "present" && equalBytes(earlier.digest, digest)) {
       duplicates++;
     } else {
       // The first of them is quarantined by the commit, which must also mark the key for later batches.
-      writes.set(key, { ...earlier, state: "conflict" });
+      const { revision, position, exception, origin, value } = earlier;
+      const first = { key, revision, position, exception, value, digest: earlier.digest };
+      writes.set(key, { ...first, state: "conflict", ...(origin === undefined ? {} : { origin }) });
       quarantine.push(entry(batch.collection, by.file, record, key, "ID_CONFLICT"));
     }
   }

@@ -3,10 +3,13 @@
  * collection across all of them. Reading goes file by file; a batch knows which file it came from.
  */
 import { basename } from "node:path";
+import { encodeKey } from "../collection/key.ts";
+import type { Value } from "../collection/value.ts";
 import { OutgrowError, throwIfInterrupted } from "../errors.ts";
 import type { Format, Input, Part, SourceBatch, Survey } from "../formats/format.ts";
 import { detectFormat, FORMATS, fingerprint, openSource } from "../formats/index.ts";
 import type { Fingerprint, SourceFile } from "../store/ledger.ts";
+import type { RawRecord } from "./prepare.ts";
 import { Meter, type OnProgress } from "./progress.ts";
 
 export interface SourceOptions {
@@ -106,6 +109,20 @@ export class Source implements AsyncDisposable {
         yield { ...batch, collection, file, records, bad: batch.bad.filter(within) };
       }
     }
+  }
+
+  /** How to read records of a collection once more, one by one; `undefined` where they may come out otherwise. */
+  readerOf({ file, collection }: FileBatch): ((record: RawRecord) => Value) | undefined {
+    if (this.#options.duplicateNames === "last") return undefined;
+    const { format, survey } = this.files[file] as OpenedFile;
+    const part = this.collections.find((one) => one.file === file && one.collection === collection);
+    return ({ raw, position, formatKey }) => {
+      const key = formatKey === undefined ? undefined : encodeKey(formatKey);
+      const place = { position, key, rebuilt: false };
+      const read = format.decodeRaw(raw, survey, part?.nameInFile ?? collection, place);
+      if ("code" in read) throw new Error(`A record that was read is now ${read.code}.`);
+      return read.value;
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

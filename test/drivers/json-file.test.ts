@@ -237,6 +237,16 @@ describe("what waits for the other side", () => {
   });
 });
 
+it("a snapshot has collections that the file does not have yet, empty", async () => {
+  writeFileSync(path, `{"users":[{"id":1}],"nextUserId":2}`);
+  await using snapshot = await open().snapshot();
+  expect(JSON.parse(readFileSync(snapshot.spec.slice("json:".length), "utf8"))).toEqual({
+    users: [{ id: 1 }],
+    nextUserId: 2,
+    tagsByName: [],
+  });
+});
+
 describe("what is refused", () => {
   const bad: readonly (readonly [string, string, string])[] = [
     ["cut off", TEXT.slice(0, 90), "BUNDLE_SYNTAX"],

@@ -12,6 +12,7 @@ import { type Mover, startMover } from "../support/fault-mover.ts";
 import {
   emptyRedis,
   goOnRedis,
+  isCopied,
   redisCheckpoints,
   redisState,
   tryRedisCopy,
@@ -174,6 +175,7 @@ it(
           break;
         }
         counts.kills++;
+        if (await isCopied(url, MOVE)) break;
       }
       expect(await redisState(url), `seed=${random.seed} round ${round}`).toEqual(expected);
       await emptyRedis(url);

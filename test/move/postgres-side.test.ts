@@ -8,7 +8,9 @@ import { dumpRevision, revision } from "../../src/collection/revision.ts";
 import { openTarget } from "../../src/drivers/open-target.ts";
 import { openPostgres } from "../../src/drivers/postgres/pg-database.ts";
 import { deliver } from "../../src/move/mirror.ts";
+import type { SideName } from "../../src/move/stages.ts";
 import { firstState } from "../../src/move/state.ts";
+import { changeStage } from "../../src/move/transition.ts";
 import type { LiveTarget, RecordWrite, Target } from "../../src/store/driver.ts";
 import type { Side } from "../../src/store/side.ts";
 import { deletion, present } from "../../src/store/writes.ts";
@@ -170,6 +172,56 @@ it("sem 26: records that the database refuses, or has no table for, do not hold 
     "new5",
   ]);
   expect(source.outbox.size).toBe(2);
+});
+
+it("sem 14: before the app's own inserts reach the target, its sequences stand above all that was delivered", async () => {
+  await execute(url, "create table members (id serial primary key, email text not null)");
+  const path = join(folder, "members.json");
+  writeFileSync(path, JSON.stringify({ members: [{ id: 7, email: "seven@x.example" }] }));
+  await live.control.replace("bound", 0, { ...firstState(Date.now(), "a test"), stage: "shadow" });
+  await copy(`json:${path}`, target, { move: "bound", schema: "public", bind: "auto" });
+  const bound = await live.side("bound");
+  const source = new MemoryState("source");
+  const from = memorySide(new PlainWorld(), new Actor("process", false), source);
+  const at = { tenant: "default", collection: "members" };
+  const record = { ...present(encodeKey(90), { id: 90, email: "late" }), revision: revision(1, 1) };
+  await from.driver.commit({
+    ...at,
+    writes: [{ collection: "members", records: [record] }],
+    capture: true,
+  });
+  const parts = {
+    name: "bound",
+    control: live.control,
+    side: async (name: SideName) => (name === "source" ? from : bound),
+    by: "a test",
+  };
+  await changeStage(parts, { stage: "shadow", epoch: 1 }, "live");
+  expect(await bound.driver.count(at)).toBe(2);
+  const database = await openPostgres(url);
+  closing.push(database);
+  const { rows } = await database.query(
+    "insert into public.members (email) values ('by SQL') returning id",
+  );
+  expect(rows).toEqual([["91"]]);
+});
+
+it("sem 25: a key that was captured earlier and is seen later is not passed over", async () => {
+  const database = await openPostgres(url);
+  closing.push(database);
+  const to = new MemoryState("source");
+  const source = memorySide(new PlainWorld(), new Actor("process", false), to);
+  await database.transaction(async (sql) => {
+    await sql.query(
+      `insert into outgrow.outbox (move, tenant, collection, key, revision)
+       values ($1, 'default', 'users', $2, $3)`,
+      [MOVE, encodeKey(1), revision(1, 1)],
+    );
+    await put([user(2, "seen first", 2)], { capture: true });
+    expect(await deliver(side, source, 1)).toMatchObject({ delivered: 1 });
+  });
+  expect(await deliver(side, source, 1)).toMatchObject({ delivered: 1 });
+  expect(to.records.size).toBe(2);
 });
 
 it("a condition is met or nothing is stored", async () => {

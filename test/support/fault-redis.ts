@@ -58,6 +58,12 @@ export async function redisCheckpoints(url: string, move: string): Promise<numbe
   }
 }
 
+/** Whether a copy had come to its end: the next one would be another run. */
+export async function isCopied(url: string, move: string): Promise<boolean> {
+  await using target = await openRedis(url);
+  return (await target.ledger.find(move))?.phase === "copied";
+}
+
 /** @returns `done`, or the code that it ended with. @throws what is no `OutgrowError` */
 export async function tryRedisCopy(
   url: string,

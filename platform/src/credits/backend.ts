@@ -54,9 +54,7 @@ export interface Audit {
   readonly available: bigint | undefined;
   readonly held: bigint | undefined;
   readonly places: bigint | undefined;
-  /** How many entries there are, and how many of them cannot be read. */
   readonly entries: bigint;
-  readonly unreadable: bigint;
   readonly openHolds: bigint;
   readonly books: Readonly<Partial<Record<Book, bigint>>>;
 }

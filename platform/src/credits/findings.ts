@@ -11,7 +11,7 @@ export type FindingCode =
   | "ENTRIES_MISSING"
   /** Entries of an account that is not there. */
   | "ACCOUNT_MISSING"
-  /** What is stored cannot be read as a number or an entry. */
+  /** What is stored cannot be read as a whole number. */
   | "UNREADABLE"
   /** A hold has been open for too long. */
   | "HOLD_OVERDUE"

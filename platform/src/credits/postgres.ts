@@ -1,22 +1,28 @@
 /** A ledger in Postgres, or in PGlite: one statement for each call, in a transaction of its own. */
 import { PlatformError } from "../errors.ts";
-import type { Answer, Audit, Backend, Opened, Opening, OverdueHold, Page, Purchase } from "./backend.ts";
+import type {
+  Answer,
+  Audit,
+  Backend,
+  Opened,
+  Opening,
+  OverdueHold,
+  Page,
+  Purchase,
+} from "./backend.ts";
 import type { Balance, Book, Credits, Entry, Kind } from "./credits.ts";
 import { Ledger, type LedgerOptions } from "./ledger.ts";
 import { fateOfSql } from "./postgres-fate.ts";
 import { checkSchema, creditsSchema } from "./postgres-schema.ts";
 import { type Statements, statements } from "./postgres-statements.ts";
-import { named, type Order } from "./request.ts";
+import { type Order, tenantOf } from "./request.ts";
 
 /**
  * What the ledger needs of a Postgres: a `Pool` of pg and a PGlite are both one. A statement must run in a transaction
  * of its own, or in one that the caller commits; then a lost connection is the caller's to retry.
  */
 export interface SqlConnection {
-  query(
-    text: string,
-    values?: (string | null)[],
-  ): Promise<{ readonly rows: readonly unknown[] }>;
+  query(text: string, values?: (string | null)[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
 export interface PostgresCreditsOptions extends LedgerOptions {
@@ -39,18 +45,9 @@ export async function installCredits(sql: SqlConnection, schema?: string): Promi
 
 /** A ledger whose tables `installCredits` made. Asks the database nothing yet. */
 export function postgresCredits(sql: SqlConnection, options: PostgresCreditsOptions = {}): Credits {
-  const { schema = "credits", tenant = "default" } = options;
+  const { schema = "credits", tenant } = options;
   checkSchema(schema);
   return new Ledger(new Postgres(sql, statements(schema), tenantOf(tenant)), options);
-}
-
-/** @throws {PlatformError} TENANT_INVALID */
-export function tenantOf(tenant: string): string {
-  try {
-    return named("tenant", tenant);
-  } catch (cause) {
-    throw new PlatformError("TENANT_INVALID", { detail: "a name is needed" }, { cause });
-  }
 }
 
 const text = (value: number | string | undefined): string | null =>
@@ -198,7 +195,6 @@ function auditOf(stored: StoredAudit): Audit {
     held: BigInt(stored.held),
     places: BigInt(stored.places),
     entries: BigInt(stored.entries),
-    unreadable: 0n,
     openHolds: BigInt(stored.open),
     books: Object.fromEntries(sums) as Audit["books"],
   };

@@ -3,7 +3,7 @@
  * about one is a person's decision.
  */
 import type { Audit, Backend, Page } from "./backend.ts";
-import type { Book, PaymentRecord, Reconciliation, ReconcileOptions } from "./credits.ts";
+import type { Book, PaymentRecord, ReconcileOptions, Reconciliation } from "./credits.ts";
 import type { Finding } from "./findings.ts";
 import { span } from "./request.ts";
 
@@ -39,11 +39,7 @@ export async function reconcile(
 function differences(audit: Audit): readonly Finding[] {
   const { account, available, held, places, entries, openHolds, books } = audit;
   const found: Finding[] = [];
-  const compare = (
-    code: Finding["code"],
-    expected: bigint,
-    stored: bigint | undefined,
-  ): void => {
+  const compare = (code: Finding["code"], expected: bigint, stored: bigint | undefined): void => {
     if (stored === undefined) found.push({ code: "UNREADABLE", account });
     else if (stored !== expected) {
       found.push({ code, account, expected: String(expected), found: String(stored) });
@@ -51,9 +47,6 @@ function differences(audit: Audit): readonly Finding[] {
   };
   if (audit.isMissing) {
     return [{ code: "ACCOUNT_MISSING", account, expected: `${entries} entries` }];
-  }
-  if (audit.unreadable > 0n) {
-    found.push({ code: "UNREADABLE", account, found: `${audit.unreadable} entries` });
   }
   compare("BALANCE_DIFFERS", books.available ?? 0n, available);
   compare("HELD_DIFFERS", books.held ?? 0n, held);

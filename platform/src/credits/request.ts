@@ -66,7 +66,8 @@ export function amountOf(amount: unknown, account: string): number {
 export function wrongWith(amount: unknown): string {
   if (typeof amount !== "number") return `it is ${amount === null ? "null" : `a ${typeof amount}`}`;
   if (Number.isNaN(amount)) return "it is not a number";
-  if (!Number.isInteger(amount)) return Number.isFinite(amount) ? "it is a fraction" : "it is infinite";
+  if (!Number.isInteger(amount))
+    return Number.isFinite(amount) ? "it is a fraction" : "it is infinite";
   if (amount < 0) return "it is negative";
   return amount === 0 ? "it is zero" : "it is larger than that";
 }
@@ -74,12 +75,20 @@ export function wrongWith(amount: unknown): string {
 /** A name that can be part of a key in every store. @throws {PlatformError} REQUEST_INVALID */
 export function named(what: string, name: unknown): string {
   const text = written(what, name, NAME_LENGTH);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   if (text === "" || /[\u0000-\u001f\u007f]/.test(text)) {
     const detail = `${what} must have 1 to ${NAME_LENGTH} characters, and none that cannot be seen`;
     throw new PlatformError("REQUEST_INVALID", { detail });
   }
   return text;
+}
+
+/** @throws {PlatformError} TENANT_INVALID */
+export function tenantOf(tenant: string | undefined): string {
+  try {
+    return tenant === undefined ? "default" : named("tenant", tenant);
+  } catch (cause) {
+    throw new PlatformError("TENANT_INVALID", { detail: "a name is needed" }, { cause });
+  }
 }
 
 function written(what: string, text: unknown, length: number): string {

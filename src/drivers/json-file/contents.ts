@@ -105,6 +105,13 @@ export class Contents {
     return rows;
   }
 
+  /** Whether the file has a member for each of its collections. */
+  get complete(): boolean {
+    return this.#collections.every(({ name }) => {
+      return this.#parts.some((part) => part.collection === name);
+    });
+  }
+
   get names(): readonly string[] {
     return [...this.#rows.keys()];
   }
@@ -149,8 +156,11 @@ export class Contents {
     return new Row(lines.join(`\n${this.#indent.repeat(depth)}`), { value });
   }
 
-  /** The file's text with changes in it. */
-  print(changes: Changes): string {
+  /**
+   * The file's text with changes in it.
+   * @param complete with collections that the file does not have yet, as empty lists.
+   */
+  print(changes: Changes, complete = false): string {
     const [line, gap] = this.#indent === "" ? ["", ""] : ["\n", " "];
     const one = `${line}${this.#indent}`;
     const members: string[] = [];
@@ -167,7 +177,7 @@ export class Contents {
       }
     }
     for (const { name, at } of this.#collections) {
-      if (done.has(name) || (changes.get(name)?.size ?? 0) === 0) continue;
+      if (done.has(name) || (!complete && (changes.get(name)?.size ?? 0) === 0)) continue;
       const part = { name: at ?? name, collection: name, keyed: false };
       members.push(`${JSON.stringify(part.name)}:${gap}${this.#printRows(part, name, changes)}`);
     }

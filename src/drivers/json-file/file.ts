@@ -6,7 +6,15 @@
  * Writes that went around us are found by the file's print, and captured like our own.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { copyFileSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { digestHex } from "../../collection/digest-sum.ts";
@@ -50,6 +58,8 @@ export class JsonFile {
     | undefined;
   readonly #queue: Waiting[] = [];
   #writing = false;
+  /** The highest counter that this process has issued. */
+  #issued = 0;
   #toldForeign: Record<string, number> = {};
 
   constructor(path: string, collections: readonly FileCollection[], tenant: string) {
@@ -83,8 +93,10 @@ export class JsonFile {
 
   async issue(count: number, epoch: number): Promise<Revision[]> {
     this.#journal.refresh();
-    const from = this.#journal.counter;
-    this.#journal.counter += count;
+    // The journal, written anew by somebody else, does not know what was issued here and is not written yet.
+    const from = Math.max(this.#journal.counter, this.#issued);
+    this.#issued = from + count;
+    this.#journal.counter = this.#issued;
     return Array.from({ length: count }, (_, index) =>
       revision(epoch, from + index + 1, this.#install),
     );
@@ -127,14 +139,18 @@ export class JsonFile {
     return found;
   }
 
-  /** A copy of the file as it is between two commits. */
+  /**
+   * A copy of the file as it is between two commits. Collections that it does not have yet are there, and empty: what
+   * is copied is where their first records will go.
+   */
   async snapshot(): Promise<string> {
     const folder = join(this.#folder, `snapshot-${randomBytes(6).toString("hex")}`);
     const copy = join(folder, basename(this.path));
     await this.#locked(() => {
-      this.#settled();
+      const { contents } = this.#settled();
       mkdirSync(folder, { recursive: true });
-      copyFileSync(this.path, copy);
+      if (contents.complete) copyFileSync(this.path, copy);
+      else writeFileSync(copy, contents.print(new Map(), true));
     });
     return copy;
   }
@@ -276,12 +292,21 @@ export class JsonFile {
       }
       return "";
     }
-    const bytes = readFileSync(this.path);
+    const bytes = this.#bytes();
     if (bytes.length === 0) throw new OutgrowError("SOURCE_EMPTY", { file: this.path });
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch {
       throw new OutgrowError("ENCODING", { file: this.path });
+    }
+  }
+
+  #bytes(): Buffer {
+    try {
+      return readFileSync(this.path);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      throw new OutgrowError("SOURCE_UNREADABLE", { file: this.path, detail: code }, { cause });
     }
   }
 

@@ -217,10 +217,12 @@ function encodePart(
   };
   const encoded = new EncodedRows(compiled, tenant);
   let present = true;
-  for (const { key, value, state } of records) {
+  for (const record of records) {
+    const isPresent = record.state === "present";
     // Of a key that goes, only the key's own cells are needed.
-    encoded.add(key, state === "present" ? value : {}, spill);
-    present &&= state === "present";
+    encoded.add(record.key, isPresent ? record.value : {}, spill);
+    record.letGo?.();
+    present &&= isPresent;
     at++;
   }
   const mayLoad = loading && !secured && present && collisions < COLLISIONS;

@@ -7,6 +7,7 @@ import { OutgrowError } from "../../errors.ts";
 import type { Commit, Driver } from "../../store/driver.ts";
 import type { OutboxEntry, Side } from "../../store/side.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
+import { raiseSequences } from "./settle.ts";
 
 /**
  * Law S5. The row stays locked until the commit's end, so that a fence which rises waits for it.
@@ -122,5 +123,12 @@ export function postgresSide(database: SqlDatabase, move: string, driver: Driver
       },
     },
     foreignWrites: async () => ({}),
+    async takeOver() {
+      await database.transaction(async (sql) => {
+        const { rows } = await sql.query("select schema from outgrow.move where name = $1", [move]);
+        const schema = rows[0]?.[0];
+        if (typeof schema === "string") await raiseSequences(sql, schema, driver.layouts);
+      });
+    },
   };
 }

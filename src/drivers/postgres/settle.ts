@@ -181,7 +181,7 @@ async function referredTo(
 }
 
 /** Sequences behind the keys of these tables go on behind the highest key that was brought. */
-async function raiseSequences(
+export async function raiseSequences(
   sql: SqlTransaction,
   schema: string,
   layouts: readonly Layout[],

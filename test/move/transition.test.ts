@@ -1,0 +1,151 @@
+/** One change of stage, step by step: whom it waits for, and how it ends when it cannot. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { encodeKey } from "../../src/collection/key.ts";
+import { OutgrowError } from "../../src/errors.ts";
+import type { SideName } from "../../src/move/stages.ts";
+import { changeStage, finish, readMove, takeBack } from "../../src/move/transition.ts";
+import { memoryControl, memorySide } from "../support/memory-side.ts";
+import { AT, commitOf, MOVE, Routed } from "../support/routed.ts";
+import { Actor } from "../support/world.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A conductor of the move, by this name. */
+function conductor(move: Routed, by = "ada") {
+  const actor = new Actor(by, false);
+  const control = memoryControl(move.world, actor, "control", move.control);
+  const side = async (name: SideName) => memorySide(move.world, actor, move[name]);
+  return { name: MOVE, control, side, by };
+}
+
+const stateOf = async (move: Routed) => (await readMove(conductor(move).control, MOVE)).document;
+const begun = { stage: "shadow", epoch: 1 } as const;
+
+describe("the processes", () => {
+  it("sem 1, law S1: one that lives and has not confirmed is waited for, before anything is fenced", async () => {
+    const move = new Routed("shadow");
+    const { control } = conductor(move);
+    const says = setInterval(() => void control.beat(MOVE, "app", { confirmed: 1 }), 500);
+    const changing = changeStage(conductor(move), begun, "live");
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect([move.source.fence, (await stateOf(move)).stage]).toEqual([1, "shadow"]);
+    clearInterval(says);
+    await control.beat(MOVE, "app", { confirmed: 2 });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await changing).toMatchObject({ stage: "live", epoch: 2 });
+    expect([move.source.fence, move.target.fence]).toEqual([2, 2]);
+  });
+
+  it("law S5: one that is silent is waited for as long as what it knows is good, and no longer", async () => {
+    const move = new Routed("shadow");
+    await conductor(move).control.beat(MOVE, "app", { confirmed: 1 });
+    const changing = changeStage(conductor(move), begun, "live");
+    await vi.advanceTimersByTimeAsync(4900);
+    expect((await stateOf(move)).pending).toMatchObject({ to: "live", epoch: 2 });
+    await vi.advanceTimersByTimeAsync(300);
+    expect(await changing).toMatchObject({ stage: "live" });
+  });
+
+  it("one that lives and never confirms ends the change where it began, and is named", async () => {
+    const move = new Routed("shadow");
+    const { control } = conductor(move);
+    const says = setInterval(() => void control.beat(MOVE, "stuck", { confirmed: 1 }), 500);
+    await control.beat(MOVE, "stuck", { confirmed: 1 });
+    const failed = expect(changeStage(conductor(move), begun, "live")).rejects.toMatchObject({
+      code: "STAGE_CHANGING",
+      message: expect.stringContaining("stuck"),
+    });
+    await vi.advanceTimersByTimeAsync(62_000);
+    await failed;
+    clearInterval(says);
+    expect(await stateOf(move)).toMatchObject({ stage: "shadow", epoch: 2 });
+    expect((await stateOf(move)).pending).toBeUndefined();
+    // And the app goes on writing where it did.
+    await move.router.commit(commitOf({ k: "v" }));
+    expect(move.held("source", "k")).toBe("v");
+  });
+});
+
+describe("what waits", () => {
+  it("law S3: is delivered before the other side takes over, in each direction", async () => {
+    for (const [from, to, source, target] of [
+      ["shadow", "live", "source", "target"],
+      ["live", "shadow", "target", "source"],
+      ["rampdown", "complete", "target", "source"],
+    ] as const) {
+      const move = new Routed(from);
+      await move.router.commit(commitOf({ k: to, gone: null }));
+      expect(move.held(target, "k")).toBeUndefined();
+      const changing = changeStage(conductor(move), { stage: from, epoch: 1 }, to);
+      await vi.advanceTimersByTimeAsync(6000);
+      await changing;
+      expect([move.held(source, "k"), move.held(target, "k")]).toEqual([to, to]);
+      expect(move[source].outbox.size).toBe(0);
+      expect(move[target].at(AT, encodeKey("gone"))?.state).toBe("deleted");
+    }
+  });
+
+  it("law S3: and cannot be delivered, ends the change where it began", async () => {
+    const move = new Routed("live");
+    await move.router.commit(commitOf({ k: "v" }));
+    move.world.before = (call) => {
+      if (call === "source.commit") throw new OutgrowError("RECORD_REFUSED");
+    };
+    const changing = changeStage(conductor(move), { stage: "live", epoch: 1 }, "shadow");
+    const failed = expect(changing).rejects.toMatchObject({ code: "STAGE_CHANGING" });
+    await vi.advanceTimersByTimeAsync(40_000);
+    await failed;
+    expect(await stateOf(move)).toMatchObject({ stage: "live", epoch: 2 });
+    await move.router.commit(commitOf({ k2: "v" }));
+    expect(move.held("target", "k2")).toBe("v");
+  });
+});
+
+describe("several conductors", () => {
+  it("law S5: of two who begin at once one does, the other is told", async () => {
+    const move = new Routed("shadow");
+    const all = Promise.allSettled([
+      changeStage(conductor(move, "ada"), begun, "live"),
+      changeStage(conductor(move, "bob"), begun, "dualwrite"),
+    ]);
+    await vi.advanceTimersByTimeAsync(6000);
+    const ended = (await all).map(({ status }) => status).sort();
+    expect(ended).toEqual(["fulfilled", "rejected"]);
+    expect((await stateOf(move)).epoch).toBe(2);
+  });
+
+  it("two who finish one change both see it done, and it is done once", async () => {
+    const move = new Routed("shadow");
+    move.say("shadow", 1, { pending: { to: "live", epoch: 2, by: "gone", at: 0 } });
+    const both = Promise.all([finish(conductor(move, "ada")), finish(conductor(move, "bob"))]);
+    await vi.advanceTimersByTimeAsync(6000);
+    expect(await both).toMatchObject([{ stage: "live" }, { stage: "live" }]);
+    const { history } = await stateOf(move);
+    expect(history.filter(({ epoch }) => epoch === 2)).toMatchObject([{ by: "gone" }]);
+  });
+
+  it("law S5: what one takes back, another who was about to finish does not enter", async () => {
+    const move = new Routed("shadow");
+    move.say("shadow", 1, { pending: { to: "live", epoch: 2, by: "gone", at: 0 } });
+    let isBack = false;
+    move.world.before = async (call) => {
+      if (call !== "target.raise" || isBack) return;
+      isBack = true;
+      await takeBack(conductor(move, "bob"), 2);
+      await move.router.commit(commitOf({ k: "in between" }));
+    };
+    const failed = expect(finish(conductor(move, "ada"))).rejects.toMatchObject({
+      code: "STAGE_TAKEN",
+    });
+    await vi.advanceTimersByTimeAsync(6000);
+    await failed;
+    expect(await stateOf(move)).toMatchObject({ stage: "shadow", epoch: 2 });
+    expect(move.held("source", "k")).toBe("in between");
+    expect(move.source.outbox.size).toBe(1);
+  });
+});
