@@ -121,7 +121,7 @@ async function redisDriver({ target: address, source, move }) {
     };
     const batches = await withSource(source, async (opened) => {
       const all = [];
-      for await (const batch of opened.read(0)) all.push(prepareBatch(batch, by).writes);
+      for await (const batch of opened.read(0)) all.push((await prepareBatch(batch, by)).writes);
       return all;
     });
     return timed(async () => {

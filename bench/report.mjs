@@ -106,7 +106,7 @@ function methodRows(results) {
   });
 }
 
-/** Prints the table; with a folder, keeps it there as `latest.md` and, with every round, as JSON under its date. */
+/** Prints the table; with a folder, keeps it there as `latest.md` and, with every round, as `latest.json`. */
 export function writeReport({ about, lines, results, failures }, folder) {
   const summaries = lines.map((line) => summary(line, results, failures));
   const text = markdown({ about, results, summaries });
@@ -115,5 +115,5 @@ export function writeReport({ about, lines, results, failures }, folder) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "latest.md"), text);
   const whole = { about, lines: summaries.map(({ text: _, ...one }) => one), rounds: results };
-  writeFileSync(join(folder, `${about.date}.json`), `${JSON.stringify(whole, null, 1)}\n`);
+  writeFileSync(join(folder, "latest.json"), `${JSON.stringify(whole, null, 1)}\n`);
 }

@@ -178,7 +178,8 @@ class OpenMove implements LiveMove {
     const move = await target.ledger.find(this.name);
     const open =
       move && (await target.ledger.quarantined(this.name, { state: "open", raw: false }));
-    const authority = stage.mirrored === undefined ? undefined : await this.#transition.side(stage.authority);
+    const authority =
+      stage.mirrored === undefined ? undefined : await this.#transition.side(stage.authority);
     return gatherStatus(this.name, found, await live.control.processes(this.name), {
       outbox: await authority?.outbox.depth(),
       copy: move && { phase: move.phase, run: move.run, counts: move.counts },
@@ -239,7 +240,8 @@ class OpenMove implements LiveMove {
   async copy(options: Pick<CopyOptions, "signal" | "onProgress"> = {}): Promise<CopyResult> {
     const { document: state } = await readMove(this.#work.live.control, this.name);
     const result = await copyUnderWrites(this.#work, state, options);
-    await catchUp(this.#work.source, await live.side(this.name), state.epoch, 60_000);
+    const target = await this.#work.live.side(this.name);
+    await catchUp(this.#work.source, target, state.epoch, 60_000);
     return result;
   }
 

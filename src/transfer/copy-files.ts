@@ -151,7 +151,7 @@ class Batches implements AsyncDisposable {
 
   /** Resolves when the batch is on its way. @throws {OutgrowError} what an earlier one ended with. */
   async begin(batch: FileBatch, place: BatchPlace): Promise<void> {
-    const { commit, company } = this.#prepare(batch, place);
+    const { commit, company } = await this.#prepare(batch, place);
     if (!this.#goesBeside(company)) await this.ended();
     const { driver, target, move, meter } = this.#context;
     const { collection, offset } = batch;
@@ -192,10 +192,10 @@ class Batches implements AsyncDisposable {
     return true;
   }
 
-  #prepare(
+  async #prepare(
     batch: FileBatch,
     place: BatchPlace,
-  ): { readonly commit: Commit; readonly company: Company | undefined } {
+  ): Promise<{ readonly commit: Commit; readonly company: Company | undefined }> {
     const { move, source, lease } = this.#context;
     const { collection, file, offset, resume } = batch;
     const base = { tenant: move.tenant, lease };
@@ -212,7 +212,7 @@ class Batches implements AsyncDisposable {
     const revision = dumpRevision(move.run);
     const again = source.readerOf(batch);
     const by = { layout, templates, revision, file: place.name, again };
-    const { writes, quarantine, read, duplicates } = prepare(batch, by);
+    const { writes, quarantine, read, duplicates } = await prepare(batch, by);
     const learnt = templates.takeChanged();
     const commit = {
       ...base,

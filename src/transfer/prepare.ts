@@ -2,6 +2,7 @@
  * From a batch of the source to what the target commits: keys, digests, forms; and what goes to quarantine
  * instead. A record may be moved from one list to another here. It may not be lost: T1.
  */
+import { setImmediate as breathe } from "node:timers/promises";
 import { digest as digestOf } from "../collection/canonical.ts";
 import { encodeKey, type Key } from "../collection/key.ts";
 import type { NameTemplates } from "../collection/name-order.ts";
@@ -107,7 +108,10 @@ export function recordKey(
   return layout.keyFits(text) ? { key: text } : { code: "KEY_TYPE" };
 }
 
-export function prepare(batch: SourceBatch, by: Preparation): Prepared {
+/** Records between two looks at what else there is to do: whoever stores the batch before waits for answers. */
+const BREATH = 128;
+
+export async function prepare(batch: SourceBatch, by: Preparation): Promise<Prepared> {
   const quarantine: QuarantineEntry[] = [];
   const writes = new Map<string, RecordWrite>();
   let duplicates = 0;
@@ -123,7 +127,8 @@ export function prepare(batch: SourceBatch, by: Preparation): Prepared {
       raw: bad.raw,
     });
   }
-  for (const record of batch.records) {
+  for (const [index, record] of batch.records.entries()) {
+    if (index % BREATH === BREATH - 1) await breathe();
     const found = recordKey(by.layout, record);
     if ("code" in found) {
       quarantine.push(entry(batch.collection, by.file, record, undefined, found.code));

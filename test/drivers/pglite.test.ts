@@ -165,7 +165,7 @@ describe("transactions", () => {
     const work = async () => {
       ran = true;
     };
-    await expect(db.transaction(work, { signal })).rejects.toThrow("stop");
+    await expect(db.transaction(work, { signal })).rejects.toMatchObject({ code: "INTERRUPTED" });
     expect(ran).toBe(false);
   });
 

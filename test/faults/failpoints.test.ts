@@ -21,8 +21,11 @@ const LOADING = [
   "commit.after_commit",
 ];
 const STAGED = ["commit.staged", "commit.judged", "commit.before_commit"];
-/** A JSON file's, whose own test stops there: test/drivers/json-file.test.ts. */
-const ELSEWHERE = ["jsonfile.intent", "jsonfile.replaced"];
+/** Whose own tests stop there: test/drivers/json-file.test.ts, test/move/conductor-killed.test.ts. */
+const ELSEWHERE = [
+  ...["jsonfile.intent", "jsonfile.replaced"],
+  ...["stage.pending", "stage.confirmed", "stage.fenced", "stage.drained", "stage.flip"],
+];
 
 /** Each action at each hit takes three rounds; the test run does one of them, a campaign all. */
 const ROUNDS = Number(process.env["RUNS"] ?? 1) > 1 ? 3 : 1;

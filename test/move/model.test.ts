@@ -2,7 +2,7 @@
  * The laws of a move, over thousands of histories with processes that die, sleep, and lose answers. `RUNS=20` makes it
  * a campaign; `SEED=n` replays one history of each kind, and `TRACE=1` tells all that happened in it.
  */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { disorder } from "../support/linear.ts";
 import {
   FAULTS,
@@ -15,6 +15,11 @@ import {
 } from "../support/move-model.ts";
 import { propertyRuns } from "../support/property.ts";
 import { NO_FAULTS } from "../support/world.ts";
+
+vi.setConfig({ testTimeout: 120_000 * Number(process.env["RUNS"] ?? 1) });
+
+/** One history alone need not reach what all of them do. */
+const expectAll = process.env["SEED"] === undefined ? (checks: () => void) => checks() : () => {};
 
 async function histories(runs: number, model: Model): Promise<Reached> {
   const { numRuns, seed } = propertyRuns(runs);
@@ -39,8 +44,10 @@ const reachedAll = ({ stages }: Reached): string[] =>
 describe("the move", () => {
   it("laws S1 to S5, sem 5, sem 11: through all stages and back no call fails, and each is seen", async () => {
     const reached = await histories(50, { mustSucceed: true, processes: 3, steps: ROUNDS });
-    expect(reachedAll(reached)).toEqual(ALL);
-    expect(reached.unknown).toBe(0);
+    expectAll(() => {
+      expect(reachedAll(reached)).toEqual(ALL);
+      expect(reached.unknown).toBe(0);
+    });
   });
 
   it("law S2: up to shadow the app does not notice that the target is gone, and it has all when it is back", async () => {
@@ -50,7 +57,9 @@ describe("the move", () => {
         calls: 80,
         steps: [...steps, "down", "up", "advance"],
       });
-      expect(reached.whileDown).toBeGreaterThan(100);
+      expectAll(() => {
+        expect(reached.whileDown).toBeGreaterThan(100);
+      });
     }
   });
 
@@ -63,26 +72,34 @@ describe("the move", () => {
       restMs: 25_000,
       steps: ["advance", "advance", "advance", "back"],
     });
-    expect(reached.deaths).toBeGreaterThan(30);
-    expect(reached.unknown).toBe(0);
+    expectAll(() => {
+      expect(reached.deaths).toBeGreaterThan(30);
+      expect(reached.unknown).toBe(0);
+    });
   });
 
   it("laws D1, D2, S1, S3, S4, T2, fault F35, fault F36, fault F37, sem 6: what was acknowledged is there at the end", async () => {
     const reached = await histories(250, { faults: FAULTS });
-    expect(reachedAll(reached)).toEqual(ALL);
-    expect(reached.deaths).toBeGreaterThan(100);
-    expect(reached.unknown).toBeGreaterThan(100);
-    expect(reached.compared).toBeGreaterThan(50);
+    expectAll(() => {
+      expect(reachedAll(reached)).toEqual(ALL);
+      expect(reached.deaths).toBeGreaterThan(100);
+      expect(reached.unknown).toBeGreaterThan(100);
+      expect(reached.compared).toBeGreaterThan(50);
+    });
   });
 
   it("law S5, sem 4, sem 5: a process that slept through a change of authority changes nothing by the old one", async () => {
     const reached = await histories(80, { faults: SLEEPS, processes: 3, steps: ROUNDS });
-    expect(reachedAll(reached)).toEqual(ALL);
+    expectAll(() => {
+      expect(reachedAll(reached)).toEqual(ALL);
+    });
   });
 
   it("laws S1, S3, sem 18 to 21: a second journey takes nothing from the first", async () => {
     const reached = await histories(80, { faults: SLEEPS, steps: JOURNEYS });
-    expect(reached.compared).toBeGreaterThan(40);
+    expectAll(() => {
+      expect(reached.compared).toBeGreaterThan(40);
+    });
   });
 });
 

@@ -30,6 +30,7 @@ describe("the processes", () => {
   it("sem 1, law S1: one that lives and has not confirmed is waited for, before anything is fenced", async () => {
     const move = new Routed("shadow");
     const { control } = conductor(move);
+    await control.beat(MOVE, "app", { confirmed: 1 });
     const says = setInterval(() => void control.beat(MOVE, "app", { confirmed: 1 }), 500);
     const changing = changeStage(conductor(move), begun, "live");
     await vi.advanceTimersByTimeAsync(30_000);
@@ -90,6 +91,19 @@ describe("what waits", () => {
     }
   });
 
+  it("law S3: also what was written just before the fence rose", async () => {
+    const move = new Routed("shadow");
+    await move.viewer.refresh();
+    move.world.before = async (call) => {
+      if (call !== "source.raise") return;
+      await move.router.commit(commitOf({ k: "at the last moment" }));
+    };
+    const changing = changeStage(conductor(move), begun, "live");
+    await vi.advanceTimersByTimeAsync(6000);
+    await changing;
+    expect(move.held("target", "k")).toBe("at the last moment");
+  });
+
   it("law S3: and cannot be delivered, ends the change where it began", async () => {
     const move = new Routed("live");
     await move.router.commit(commitOf({ k: "v" }));
@@ -101,7 +115,9 @@ describe("what waits", () => {
     await vi.advanceTimersByTimeAsync(40_000);
     await failed;
     expect(await stateOf(move)).toMatchObject({ stage: "live", epoch: 2 });
-    await move.router.commit(commitOf({ k2: "v" }));
+    const writing = move.router.commit(commitOf({ k2: "v" }));
+    await vi.advanceTimersByTimeAsync(100);
+    await writing;
     expect(move.held("target", "k2")).toBe("v");
   });
 });
@@ -117,6 +133,22 @@ describe("several conductors", () => {
     const ended = (await all).map(({ status }) => status).sort();
     expect(ended).toEqual(["fulfilled", "rejected"]);
     expect((await stateOf(move)).epoch).toBe(2);
+  });
+
+  it("law S5: nobody begins a change while another is under way, or from where the move no longer is", async () => {
+    const move = new Routed("shadow");
+    const pending = { to: "live", epoch: 2, by: "ada", at: 0 } as const;
+    move.say("shadow", 1, { pending });
+    const taken = { code: "STAGE_TAKEN" };
+    const bob = conductor(move, "bob");
+    await expect(changeStage(bob, begun, "dualwrite")).rejects.toMatchObject(taken);
+    expect((await stateOf(move)).pending).toEqual(pending);
+    move.enter("shadow", 3);
+    await expect(changeStage(bob, begun, "dualwrite")).rejects.toMatchObject(taken);
+    await expect(changeStage(bob, { stage: "live", epoch: 3 }, "rampdown")).rejects.toMatchObject(
+      taken,
+    );
+    expect((await stateOf(move)).pending).toBeUndefined();
   });
 
   it("two who finish one change both see it done, and it is done once", async () => {

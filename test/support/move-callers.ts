@@ -83,14 +83,14 @@ export class Callers {
     }
   }
 
-  /** A call, as its caller saw it. */
+  /** A call, as its caller saw it. @returns whether it succeeded */
   async #told(
     actor: Actor,
     key: string,
     kind: Call["kind"],
     value: string | null,
     call: () => Promise<string | null>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const calls = this.#calls.get(key) ?? [];
     this.#calls.set(key, calls);
     const begun: { -readonly [K in keyof Call]: Call[K] } = {
@@ -106,6 +106,7 @@ export class Callers {
       begun.value = await call();
       begun.end = this.#world.tick();
       this.#world.note(`${actor.name} has done: ${kind} ${key} ${begun.value}`);
+      return true;
     } catch (error) {
       if (!OutgrowError.is(error)) throw error;
       this.#world.note(`${actor.name} could not ${kind} ${key}: ${error.code}`);
@@ -114,6 +115,7 @@ export class Callers {
         calls.splice(calls.indexOf(begun), 1);
       } else this.unknown++;
       this.#failed(error);
+      return false;
     }
   }
 
@@ -157,9 +159,8 @@ export class Callers {
   /** Reads everything once more. @throws when what all callers saw cannot have been so. */
   async judge(actor: Actor, store: Store): Promise<void> {
     for (const key of KEYS) {
-      await this.#told(actor, key, "read", null, async () => {
-        return (await store.collection(items).get(key))?.text ?? null;
-      });
+      const read = async () => (await store.collection(items).get(key))?.text ?? null;
+      while (!(await this.#told(actor, key, "read", null, read)));
     }
     for (const key of KEYS) {
       const sentence = disorder(key === ABSENT ? null : "old", this.#calls.get(key) ?? []);

@@ -351,7 +351,7 @@ class Run {
     const actor = new Actor("last", false);
     const move = await this.#open(actor);
     await move.resume();
-    const store = await move.store();
+    const store = await this.#patiently(() => move.store());
     const { state } = await move.status();
     const stage = stageOf(state.stage);
     const isKept = stage.mirrored !== undefined && state.copied !== undefined;

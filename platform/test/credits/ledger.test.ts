@@ -195,14 +195,14 @@ describe.each(PLACES)("credits in $name", ({ start }) => {
     const one = { account, amount: 1, key: `one-${account}` };
     await credits.spend(one);
     const mismatches = [
-      credits.spend({ ...one, amount: 2 }),
-      credits.spend({ ...one, account: other }),
-      credits.spend({ ...one, account: "nobody" }),
-      credits.spend({ ...one, note: "other" }),
-      credits.reserve(one),
-      credits.grant(one),
+      () => credits.spend({ ...one, amount: 2 }),
+      () => credits.spend({ ...one, account: other }),
+      () => credits.spend({ ...one, account: "nobody" }),
+      () => credits.spend({ ...one, note: "other" }),
+      () => credits.reserve(one),
+      () => credits.grant(one),
     ];
-    for (const mismatch of mismatches) await refused(mismatch, "IDEMPOTENCY_MISMATCH");
+    for (const mismatch of mismatches) await refused(mismatch(), "IDEMPOTENCY_MISMATCH");
     expect(await credits.balance(account)).toEqual({ available: 9, held: 0 });
     expect(await credits.balance(other)).toEqual({ available: 10, held: 0 });
   });

@@ -7,32 +7,21 @@
  *
  * Loads of one move go side by side, staged commits alone (turn.ts): what is judged stays true until it is written.
  */
+import { setImmediate as breathe } from "node:timers/promises";
 import { toTaggedJson } from "../../collection/tagged-json.ts";
 import { OutgrowError } from "../../errors.ts";
 import { failpoint } from "../../failpoint.ts";
 import type { CompiledLayout } from "../../layout/compile.ts";
 import type { Commit, CommitReport, RecordWrite } from "../../store/driver.ts";
 import type { QuarantineEntry } from "../../store/ledger.ts";
-import { copyBinary } from "./copy-binary.ts";
 import { type Counted, NOTHING_COUNTED, reportOf, spillsOf } from "./counted.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
 import { EncodedRows } from "./encoded-rows.ts";
 import { renewLease } from "./lease.ts";
 import { addQuarantine, finishedBefore, writeLedger } from "./ledger-write.ts";
 import { capture, checkExpected, checkFence } from "./live.ts";
-import { qualified } from "./quote.ts";
-import {
-  copyInto,
-  expectCount,
-  LATE,
-  lateRows,
-  REST,
-  restRows,
-  SIDECAR,
-  sidecarRows,
-} from "./sidecar.ts";
+import { type Load, makeLoad, sendLoad } from "./load.ts";
 import { type Judged, writeStaged } from "./staged.ts";
-import { columnList } from "./tables.ts";
 import { lockMove, takeTurnBeside } from "./turn.ts";
 
 /** A load that met so many keys which were there already will meet more: from then on all is staged. */
@@ -61,10 +50,10 @@ interface Part {
   readonly collection: CommitCollection;
   readonly tenant: string;
   readonly records: readonly RecordWrite[];
-  readonly encoded: EncodedRows;
+  /** How it is written: as a load, or, where that may not be, judged by what is there. */
+  readonly rows: { readonly load: Load } | { readonly staged: EncodedRows };
   /** Columns and codes of what columns could not hold, by the record's place in the batch. */
   readonly spilled: ReadonlyMap<number, readonly (readonly [column: string, code: string])[]>;
-  readonly mayLoad: boolean;
 }
 
 const NOTHING_STORED: CommitReport = {
@@ -85,8 +74,7 @@ class RolledBack extends Error {
 }
 
 export async function commitTo(context: CommitContext, commit: Commit): Promise<CommitReport> {
-  const parts = commit.writes.map((write) => encodePart(context, commit.tenant, write));
-  const report = await commitParts(context, commit, parts);
+  const report = await commitParts(context, commit, await encodeParts(context, commit, true));
   await failpoint("commit.after_commit");
   return report;
 }
@@ -100,15 +88,11 @@ async function commitParts(
     return await attempt(context, commit, parts);
   } catch (error) {
     if (!OutgrowError.is(error) || error.sqlState !== "23505") throw error;
-    const loaded = parts.filter(({ mayLoad }) => mayLoad);
+    const loaded = parts.filter(({ rows }) => "load" in rows);
     if (loaded.length > 0) {
       // A key was there after all: a commit whose reply was lost, or a second record of that key.
       for (const { collection } of loaded) collection.collisions++;
-      return commitParts(
-        context,
-        commit,
-        parts.map((part) => ({ ...part, mayLoad: false })),
-      );
+      return commitParts(context, commit, await encodeParts(context, commit, false));
     }
     // A unique index of somebody else's: about one record, like any other constraint.
     const { sqlState, site } = error;
@@ -159,7 +143,7 @@ function goesBeside(commit: Commit, parts: readonly Part[]): boolean {
     commit.epoch === undefined &&
     commit.expects === undefined &&
     parts.length > 0 &&
-    parts.every(({ mayLoad }) => mayLoad)
+    parts.every(({ rows }) => "load" in rows)
   );
 }
 
@@ -183,7 +167,9 @@ async function loadBeside(
 ): Promise<Map<string, Counted>> {
   await takeTurnBeside(sql, move);
   const counted = new Map<string, Counted>();
-  for (const part of parts) counted.set(part.name, await loadPart(sql, move.schema, part));
+  for (const part of parts) {
+    if ("load" in part.rows) counted.set(part.name, await loadPart(sql, part, part.rows.load));
+  }
   return counted;
 }
 
@@ -194,18 +180,37 @@ async function writeParts(
 ): Promise<Map<string, Counted>> {
   const counted = new Map<string, Counted>();
   for (const part of parts) {
-    const write = part.mayLoad ? loadPart(sql, move.schema, part) : judgePart(sql, move, part);
+    const { rows } = part;
+    const write =
+      "load" in rows ? loadPart(sql, part, rows.load) : judgePart(sql, move, part, rows.staged);
     counted.set(part.name, await write);
   }
   return counted;
 }
 
-function encodePart(
+/** @param mayLoad whether it is worth trying where it is possible at all. */
+async function encodeParts(
   context: CommitContext,
+  commit: Commit,
+  mayLoad: boolean,
+): Promise<readonly Part[]> {
+  const parts: Part[] = [];
+  for (const write of commit.writes) {
+    parts.push(await encodePart(context, commit.tenant, write, mayLoad));
+  }
+  return parts;
+}
+
+/** Records between two looks at what else there is to do: another batch is being stored and waits for answers. */
+const BREATH = 128;
+
+async function encodePart(
+  { collections, move: { schema } }: CommitContext,
   tenant: string,
   { collection: name, records }: Commit["writes"][number],
-): Part {
-  const collection = context.collections.get(name);
+  mayLoad: boolean,
+): Promise<Part> {
+  const collection = collections.get(name);
   if (collection === undefined) throw new OutgrowError("MOVE_UNKNOWN", { collection: name });
   const { compiled, loading, secured, collisions } = collection;
   const spilled = new Map<number, (readonly [string, string])[]>();
@@ -223,10 +228,13 @@ function encodePart(
     encoded.add(record.key, isPresent ? record.value : {}, spill);
     record.letGo?.();
     present &&= isPresent;
-    at++;
+    if (++at % BREATH === 0) await breathe();
   }
-  const mayLoad = loading && !secured && present && collisions < COLLISIONS;
-  return { name, collection, tenant, records, encoded, spilled, mayLoad };
+  const loads = mayLoad && loading && !secured && present && collisions < COLLISIONS;
+  const rows = loads
+    ? { load: makeLoad({ schema, collection, tenant, records, encoded }) }
+    : { staged: encoded };
+  return { name, collection, tenant, records, rows, spilled };
 }
 
 interface OpenMove {
@@ -235,16 +243,22 @@ interface OpenMove {
   readonly run: number;
 }
 
-async function loadPart(sql: SqlTransaction, schema: string, part: Part): Promise<Counted> {
-  const { name, records, spilled } = part;
-  if (records.length === 0) return NOTHING_COUNTED;
-  await load(sql, schema, part);
-  const spills = spillsOf(name, spilled.values());
-  return { ...NOTHING_COUNTED, applied: records.length, spills };
+async function loadPart(
+  sql: SqlTransaction,
+  { name, records, spilled }: Part,
+  load: Load,
+): Promise<Counted> {
+  await sendLoad(sql, load);
+  return { ...NOTHING_COUNTED, applied: records.length, spills: spillsOf(name, spilled.values()) };
 }
 
-async function judgePart(sql: SqlTransaction, move: OpenMove, part: Part): Promise<Counted> {
-  const { name, collection, tenant, records, encoded, spilled } = part;
+async function judgePart(
+  sql: SqlTransaction,
+  move: OpenMove,
+  part: Part,
+  encoded: EncodedRows,
+): Promise<Counted> {
+  const { name, collection, tenant, records, spilled } = part;
   if (records.length === 0) return NOTHING_COUNTED;
   const judged = await writeStaged(sql, {
     schema: move.schema,
@@ -302,20 +316,3 @@ function quarantineOf(part: Part, { lost, displaced }: Judged): QuarantineEntry[
 
 const utf8 = new TextEncoder();
 const taggedBytes = (value: RecordWrite["value"]): Uint8Array => utf8.encode(toTaggedJson(value));
-
-async function load(sql: SqlTransaction, schema: string, part: Part): Promise<void> {
-  const { collection, tenant, records, encoded } = part;
-  for (const [index, table] of collection.compiled.tables.entries()) {
-    const rows = encoded.rows[index] ?? [];
-    if (rows.length === 0) continue;
-    const types = table.columns.map(({ type }) => type);
-    const place = qualified(schema, table.name);
-    const stored = await sql.copyIn(place, columnList(table), copyBinary(types, rows));
-    expectCount(stored, rows.length, table.name);
-    await failpoint("commit.copied");
-  }
-  const rests = restRows(collection.id, tenant, records, encoded);
-  await copyInto(sql, "outgrow.rest", REST, rests);
-  await copyInto(sql, "outgrow.late", LATE, lateRows(collection.id, tenant, records, encoded));
-  await copyInto(sql, "outgrow.record", SIDECAR, sidecarRows(collection.id, tenant, records));
-}

@@ -17,10 +17,24 @@ const DAY_MS = 86_400_000;
 const TEXT_OID = 25;
 const VARCHAR_OID = 1043;
 
+/** Chunks that were sent. New ones would wait for the next collection of garbage, and are many times as much. */
+const spare: Buffer[] = [];
+const SPARE = 16;
+
+const freshChunk = (): Buffer => spare.pop() ?? Buffer.allocUnsafe(CHUNK_BYTES);
+
+/** Takes chunks back whose bytes nobody needs any more. */
+export function reuse(chunks: readonly Uint8Array[]): void {
+  for (const { buffer } of chunks) {
+    // Larger ones were made for one long text; one that another thread has taken is empty.
+    if (buffer.byteLength === CHUNK_BYTES && spare.length < SPARE) spare.push(Buffer.from(buffer));
+  }
+}
+
 /** Writes into chunks that grow as needed and are never copied together. */
 class Chunks {
   readonly done: Buffer[] = [];
-  buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  buffer = freshChunk();
   at = 0;
   /** Where the last text begins. */
   start = 0;
@@ -34,8 +48,13 @@ class Chunks {
   flush(): void {
     if (this.at === 0) return;
     this.done.push(this.buffer.subarray(0, this.at));
-    this.buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+    this.buffer = freshChunk();
     this.at = 0;
+  }
+
+  /** Gives up what was begun and not needed. */
+  end(): void {
+    reuse([this.buffer]);
   }
 
   int16(value: number): void {
@@ -195,5 +214,6 @@ export function copyBinary(
   chunks.room(2);
   chunks.int16(-1);
   chunks.flush();
+  chunks.end();
   return chunks.done;
 }
