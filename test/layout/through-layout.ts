@@ -1,5 +1,6 @@
 /** A record through a layout without a database: cells become the text that Postgres says of them. */
-import type { Value } from "../../src/collection/value.ts";
+import { parseJson } from "../../src/collection/parse-json.ts";
+import { ExactNumber, type Value } from "../../src/collection/value.ts";
 import { plainDecimal } from "../../src/layout/codec-number.ts";
 import { sqlTime } from "../../src/layout/codec-time.ts";
 import { compileLayout, familyOf } from "../../src/layout/compile.ts";
@@ -9,6 +10,8 @@ import type { Layout, SqlType, SqlValue } from "../../src/layout/layout.ts";
 function jsonbText(text: string): string {
   const write = (value: unknown): string => {
     if (typeof value === "number") return plainDecimal(value);
+    // numeric keeps every digit.
+    if (value instanceof ExactNumber) return value.text;
     if (Array.isArray(value)) return `[${value.map(write).join(", ")}]`;
     if (typeof value !== "object" || value === null) return JSON.stringify(value);
     const members = Object.entries(value)
@@ -16,7 +19,7 @@ function jsonbText(text: string): string {
       .map(([name, inner]) => `${JSON.stringify(name)}: ${write(inner)}`);
     return `{${members.join(", ")}}`;
   };
-  return write(JSON.parse(text));
+  return write(parseJson(text).value);
 }
 
 /** Postgres' text output of a cell, as the drivers read it back. */

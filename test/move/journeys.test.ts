@@ -41,7 +41,7 @@ async function open(): Promise<LiveMove> {
   const path = join(folder, "db.json");
   const source = openJsonFile(path, { collections: [{ name: "notes", key: "id" }] });
   const compare = { sample: 1 };
-  const limits = { minCompared: 0, holdMs: 0 };
+  const limits = { minCompared: 0, holdMs: 0, goodLatencyMs: 10_000 };
   const move = await openMove({ name: "app", source, target, limits, compare, refreshMs: 50 });
   closing.push(target, move);
   return move;

@@ -52,7 +52,7 @@ async function open(): Promise<LiveMove> {
     name: "app",
     source: openJsonFile(path, { collections: [{ name: "users", key: "id" }] }),
     target,
-    limits: { minCompared: 5, holdMs: 0 },
+    limits: { minCompared: 5, holdMs: 0, goodLatencyMs: 10_000 },
     compare: { sample: 1 },
     refreshMs: 100,
   });

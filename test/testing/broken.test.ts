@@ -69,7 +69,8 @@ describe("a suite", () => {
       const suite = driverSuite({ open: handleOf(memoryStore(), wrap), ...more });
       const cases = suite.cases.filter((one) => one.name === name);
       const [outcome] = await runSuite({ ...suite, cases });
-      return String(outcome?.error);
+      // What the store had issued before is not the history's.
+      return String(outcome?.error).replaceAll(/(?<=\d{8}\.)\d{14}(?=\.)/g, "#");
     };
     const first = await said({ runs: 50 });
     const seed = Number(/seed: (\d+), runs: 1/.exec(first)?.[1]);

@@ -5,12 +5,10 @@ import { PlatformError } from "../../src/credits/index.ts";
 export type Step =
   | { readonly do: "grant" | "spend" | "reserve"; readonly amount: number }
   | { readonly do: "purchase"; readonly amount: number; readonly payment: number }
-  | {
-      readonly do: "capture" | "refund";
-      readonly which: number;
-      readonly amount: number | undefined;
-    }
-  | { readonly do: "void" | "again"; readonly which: number }
+  | { readonly do: "capture"; readonly which: number; readonly amount: number | undefined }
+  | { readonly do: "refund"; readonly which: number; readonly amount: number | undefined }
+  | { readonly do: "void"; readonly which: number }
+  | { readonly do: "again"; readonly which: number }
   | { readonly do: "lapse"; readonly which: number }
   | { readonly do: "mismatch"; readonly which: number; readonly amount: number }
   | { readonly do: "sweep" };
