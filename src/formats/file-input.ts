@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { OutgrowError } from "../errors.ts";
+import { OutgrowError, throwIfInterrupted } from "../errors.ts";
 import type { Fingerprint } from "../store/ledger.ts";
 import type { Input } from "./format.ts";
 import { dropBytes, isGzip, makeInput, type OpenRaw, SNIFF_BYTES, sniffEncoding } from "./input.ts";
@@ -96,11 +96,11 @@ async function* readFile(
   const stream = createReadStream(path, { start: offset, highWaterMark: CHUNK });
   try {
     for await (const chunk of stream) {
-      signal?.throwIfAborted();
+      throwIfInterrupted(signal);
       yield chunk as Buffer;
     }
   } catch (error) {
-    signal?.throwIfAborted();
+    throwIfInterrupted(signal);
     throw readError(error, path, name);
   }
 }
@@ -118,12 +118,12 @@ async function* inflate(
   let inflated = 0;
   try {
     for await (const chunk of gunzip) {
-      signal?.throwIfAborted();
+      throwIfInterrupted(signal);
       yield chunk as Buffer;
       inflated += (chunk as Buffer).length;
     }
   } catch (error) {
-    signal?.throwIfAborted();
+    throwIfInterrupted(signal);
     const code = (error as NodeJS.ErrnoException).code;
     if (code?.startsWith("Z_") === true) {
       const detail = "the gzip data is damaged or cut off";

@@ -2,7 +2,7 @@
  * Bytes of any source as UTF-8 without a byte order mark. Which encoding it is, is told from the first bytes; what
  * cannot be told for sure is refused, never guessed: one wrong guess would turn text into other text.
  */
-import { OutgrowError } from "../errors.ts";
+import { OutgrowError, throwIfInterrupted } from "../errors.ts";
 import type { Input } from "./format.ts";
 
 type Encoding = "utf-8" | "utf-16le" | "utf-16be";
@@ -129,7 +129,7 @@ export function memoryInput(name: string, bytes: Uint8Array, chunkBytes = 256 * 
     sniffed,
     async function* (offset, signal) {
       for (let at = offset; at < bytes.length; at += chunkBytes) {
-        signal?.throwIfAborted();
+        throwIfInterrupted(signal);
         yield bytes.subarray(at, at + chunkBytes);
       }
     },

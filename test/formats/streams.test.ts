@@ -56,7 +56,7 @@ describe("streams", () => {
         most = Math.max(most, used() - before);
       }
       expect(count).toBe(survey.parts.reduce((sum, { records }) => sum + records, 0));
-      // A batch is 4 MiB of source; what its values take, and garbage not yet collected, come on top.
+      // A batch is 1 MiB of source; what its values take, and garbage not yet collected, come on top.
       expect(most).toBeLessThan(150 * MiB);
     },
     20_000,
