@@ -21,7 +21,7 @@ export const SECRET = "a secret of the tests, long enough";
 const COST = { N: 1024, r: 8, p: 1 } as const;
 /** A move that need not be watched for long. */
 const HURRY = {
-  limits: { minCompared: 5, holdMs: 0 },
+  limits: { minCompared: 5, holdMs: 0, goodLatencyMs: 10_000 },
   compare: { sample: 1 },
   refreshMs: 100,
 } as const;
