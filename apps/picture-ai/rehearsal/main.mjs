@@ -151,9 +151,18 @@ async function travel({ move, servers, random, faults, counts, address }) {
   }
 }
 
+const LOST = ["OUTCOME_UNKNOWN", "TARGET_UNREACHABLE", "TARGET_BUSY", "STAGE_TAKEN", "FENCED"];
+
 async function enter(move, step) {
-  await open(move, step);
-  return move.advance(step);
+  try {
+    await open(move, step);
+    return await move.advance(step);
+  } catch (error) {
+    // The conductor's own connection was cut: it looks where the change stands, and ends it.
+    if (!LOST.includes(error.code)) throw error;
+    const state = await move.resume();
+    return state.stage === step ? state : move.advance(step);
+  }
 }
 
 /**
