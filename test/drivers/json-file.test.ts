@@ -200,6 +200,37 @@ describe("who wins", () => {
   });
 });
 
+it("law D1: a revision stands for one content, also for who reads while it is being written", async () => {
+  const side = open();
+  await side.fence.raise(2);
+  const said = new Map<Revision, string>();
+  let isWriting = true;
+  const reading = (async () => {
+    while (isWriting) {
+      const [found] = await side.driver.read(USERS, [encodeKey(1)]);
+      const content = canonicalText(found?.value as Value);
+      const before = said.get(found?.revision as Revision) ?? content;
+      expect(content).toBe(before);
+      said.set(found?.revision as Revision, content);
+      await Promise.resolve();
+    }
+  })();
+  for (let n = 0; n < 100; n++) {
+    await Promise.all([
+      put(side, 1, { id: 1, n }, { epoch: 2 }),
+      side.driver.read(USERS, [encodeKey(1)]).then((found) => {
+        const [one] = found;
+        const content = canonicalText(one?.value as Value);
+        expect(content).toBe(said.get(one?.revision as Revision) ?? content);
+        said.set(one?.revision as Revision, content);
+      }),
+    ]);
+  }
+  isWriting = false;
+  await reading;
+  expect(said.size).toBeGreaterThan(10);
+});
+
 describe("what waits for the other side", () => {
   it("law S4: a captured key waits, through a restart, until its newest revision was delivered", async () => {
     const side = open();

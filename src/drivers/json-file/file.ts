@@ -70,18 +70,22 @@ export class JsonFile {
     this.#journal = new Journal(join(this.#folder, "journal.ndjson"));
   }
 
-  /** What the file holds now. Where somebody is writing, what it holds behind that. */
-  async state(): Promise<State> {
+  /**
+   * What the file holds now; where somebody is writing, what it holds behind that.
+   * @param look is called while file and journal fit together: a turn later a commit of this process may have noted
+   * the revisions of rows that are not written yet.
+   */
+  async state<T>(look: (state: State) => T): Promise<T> {
     for (let attempt = 0; attempt < READS; attempt++) {
       this.#journal.refresh();
       const { print, contents } = this.#read();
       this.#journal.refresh();
       if (!this.#journal.begun || this.#journal.print === print) {
-        return { contents, journal: this.#journal };
+        return look({ contents, journal: this.#journal });
       }
       await sleep(attempt);
     }
-    return this.#locked(() => this.#settled());
+    return this.#locked(() => look(this.#settled()));
   }
 
   commit(commit: Commit): Promise<CommitReport> {
@@ -129,7 +133,7 @@ export class JsonFile {
   }
 
   async foreignWrites(): Promise<Record<string, number>> {
-    await this.state();
+    await this.state(() => {});
     const found: Record<string, number> = {};
     for (const [name, count] of Object.entries(this.#journal.foreign)) {
       const untold = count - (this.#toldForeign[name] ?? 0);

@@ -7,9 +7,8 @@ import { isPlainObject, setOwn, type Value } from "../../collection/value.ts";
 import type { Driver, Rebuilt, ScanOptions, Stored } from "../../store/driver.ts";
 import { runQuery } from "../../store/query.ts";
 import type { OutboxEntry, SourceSide } from "../../store/side.ts";
-import type { FileCollection, Row } from "./contents.ts";
+import type { Contents, FileCollection, Row } from "./contents.ts";
 import { JsonFile } from "./file.ts";
-import type { Journal } from "./journal.ts";
 import { heldRevision } from "./judge.ts";
 
 export { DOCUMENT, type FileCollection } from "./contents.ts";
@@ -36,16 +35,15 @@ export function openJsonFile(path: string, options: JsonFileOptions): SourceSide
     driver: driverOf(file),
     outbox: {
       async pending(limit) {
-        const { journal } = await file.state();
-        const all = [...journal.waiting()].sort((a, b) => a.since - b.since).slice(0, limit);
+        const waiting = await file.state(({ journal }) => [...journal.waiting()]);
+        const all = waiting.sort((a, b) => a.since - b.since).slice(0, limit);
         return all.map(({ collection, key, revision }): OutboxEntry => {
           return { tenant: file.tenant, collection, key, revision };
         });
       },
       settle: (delivered) => file.settle(delivered),
       async depth() {
-        const { journal } = await file.state();
-        const all = [...journal.waiting()];
+        const all = await file.state(({ journal }) => [...journal.waiting()]);
         if (all.length === 0) return { count: 0, oldestMs: undefined };
         const oldest = all.reduce((least, { since }) => Math.min(least, since), Infinity);
         return { count: all.length, oldestMs: Math.max(0, Date.now() - oldest) };
@@ -65,36 +63,39 @@ export function openJsonFile(path: string, options: JsonFileOptions): SourceSide
 }
 
 function driverOf(file: JsonFile): Driver {
-  const rowsOf = async ({ tenant, collection }: Address) => {
-    const { contents, journal } = await file.state();
-    const rows = tenant === file.tenant ? contents.rows(collection) : new Map<string, Row>();
-    return { rows, journal };
-  };
+  const rowsIn = (contents: Contents, { tenant, collection }: Address): ReadonlyMap<string, Row> =>
+    tenant === file.tenant ? contents.rows(collection) : new Map<string, Row>();
   const scan = async function* (from: Address, options: ScanOptions = {}) {
-    const { rows, journal } = await rowsOf(from);
-    // Rows are immutable: what was there when the scan began is what it gives.
-    const all = [...rows];
+    // Rows are immutable: what was there when the scan began is what it gives, with the revisions of then.
+    const all = await file.state(({ contents, journal }) =>
+      [...rowsIn(contents, from)].map(([key, row]) => {
+        return [key, row, heldRevision(journal, from.collection, key, row)] as const;
+      }),
+    );
     if (options.order !== "position") all.sort(([a], [b]) => compareText(a, b));
     const size = options.size ?? BATCH;
     for (let at = 0; at < all.length; at += size) {
       options.signal?.throwIfAborted();
-      yield all.slice(at, at + size).map(([key, row]) => stored(from, journal, key, row));
+      yield all.slice(at, at + size).map(([key, row, revision]) => stored(key, row, revision));
     }
   };
   return {
     kind: "json-file",
     can: { transaction: true, durable: true, batch: { records: 10_000, bytes: 8 * 1024 * 1024 } },
     layouts: [],
-    async read(from, keys) {
-      const { rows, journal } = await rowsOf(from);
-      return keys.map((key) => {
-        const row = rows.get(key);
-        if (row !== undefined) return stored(from, journal, key, row);
-        const revision =
-          from.tenant === file.tenant && journal.known(from.collection, key)?.revision;
-        return revision ? tombstone(key, revision) : undefined;
-      });
-    },
+    read: (from, keys) =>
+      file.state(({ contents, journal }) => {
+        const rows = rowsIn(contents, from);
+        return keys.map((key) => {
+          const row = rows.get(key);
+          const revision =
+            from.tenant === file.tenant
+              ? heldRevision(journal, from.collection, key, row)
+              : undefined;
+          if (row !== undefined) return stored(key, row, revision);
+          return revision && tombstone(key, revision);
+        });
+      }),
     scan,
     async *rebuild(from, options) {
       for await (const batch of scan(from, options)) {
@@ -102,18 +103,18 @@ function driverOf(file: JsonFile): Driver {
       }
     },
     commit: (commit) => file.commit(commit),
-    count: async (of) => (await rowsOf(of)).rows.size,
+    count: (of) => file.state(({ contents }) => rowsIn(contents, of).size),
     query: (from, plan) => runQuery(scan(from), plan),
     issue: (count, epoch = 1) => file.issue(count, epoch),
   };
 }
 
-function stored({ collection }: Address, journal: Journal, key: string, row: Row): Stored {
+function stored(key: string, row: Row, revision: Stored["revision"] | undefined): Stored {
   return {
     key,
     state: "present",
     value: copyOf(row.value),
-    revision: heldRevision(journal, collection, key, row) as Stored["revision"],
+    revision: revision as Stored["revision"],
     digest: row.digest,
     position: undefined,
     exception: undefined,
