@@ -13,7 +13,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["test/**/*.test.ts", "apps/*/test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "apps/*/test/**/*.test.ts", "platform/test/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
     testTimeout: 120_000,
     hookTimeout: 180_000,

@@ -1,4 +1,4 @@
-// Builds dist/ anew, and that of each app, which imports the first: TypeScript alone, no bundler.
+// Builds dist/ anew, and those of the platform and of each app, which import the first: TypeScript alone, no bundler.
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -19,6 +19,7 @@ const build = (folder, project) => {
 
 build(root, "tsconfig.build.json");
 chmodSync(join(root, "dist", "cli", "main.js"), 0o755);
+build(join(root, "platform"), "tsconfig.json");
 for (const app of readdirSync(join(root, "apps"))) {
   const folder = join(root, "apps", app);
   if (existsSync(join(folder, "tsconfig.json"))) build(folder, "tsconfig.json");

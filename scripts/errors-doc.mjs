@@ -1,7 +1,14 @@
-// Writes docs/errors.md from the table in src/errors.ts. Run after a build.
-import { mkdirSync, writeFileSync } from "node:fs";
-import { errorsDocument } from "./errors-document.mjs";
+// Writes docs/errors.md from the table in src/errors.ts, and the end of docs/credits.md from the platform's. Run after a
+// build.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { creditsErrors, errorsDocument } from "./errors-document.mjs";
 
+const docs = new URL("../docs/", import.meta.url);
+mkdirSync(docs, { recursive: true });
 const { ERRORS } = await import("../dist/errors.js");
-mkdirSync(new URL("../docs/", import.meta.url), { recursive: true });
-writeFileSync(new URL("../docs/errors.md", import.meta.url), errorsDocument(ERRORS));
+writeFileSync(new URL("errors.md", docs), errorsDocument(ERRORS));
+
+const { ERRORS: own } = await import("../platform/dist/errors.js");
+const credits = new URL("credits.md", docs);
+const [before] = readFileSync(credits, "utf8").split(/^\| code \|/m);
+writeFileSync(credits, before + creditsErrors(own));

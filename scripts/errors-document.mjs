@@ -15,3 +15,17 @@ export function errorsDocument(errors) {
     "",
   ].join("\n");
 }
+
+/** The same for the platform, whose errors have no exit codes: the end of docs/credits.md. */
+export function creditsErrors(errors) {
+  const rows = Object.entries(errors).map(
+    ([code, { say, next, status, retry }]) =>
+      `| \`${code}\` | ${say}. | ${next} | ${status} | ${retry ? "yes" : ""} |`,
+  );
+  return [
+    "| code | what happened | what to do | HTTP | the same call may succeed later |",
+    "|---|---|---|---|---|",
+    ...rows,
+    "",
+  ].join("\n");
+}

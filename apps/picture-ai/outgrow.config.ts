@@ -1,11 +1,12 @@
 /** The move as the commands see it: `npx outgrow stage`, in this folder. */
 import { defineConfig } from "outgrow";
 import { FILE_COLLECTIONS, MOVE, PLACES } from "./src/move.ts";
+import { targetOf } from "./src/open-store.ts";
 
 export default defineConfig({
   ...PLACES,
   move: MOVE,
-  target: process.env["MOVE_TARGET"] ?? "pglite:data/postgres",
+  target: targetOf(process.env) ?? "pglite:data/postgres",
   live: {
     jsonFile: "data/database.json",
     collections: FILE_COLLECTIONS,

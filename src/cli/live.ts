@@ -30,6 +30,7 @@ export async function openLive(
   context: Pick<CommandContext, "target">,
   options: LiveOptions,
   config: OutgrowConfig,
+  begin = true,
 ): Promise<LiveMove> {
   const { live } = config;
   if (live === undefined) {
@@ -51,16 +52,18 @@ export async function openLive(
     layout: { layouts, rules, bind, redis, schema },
     limits: live.limits,
     by: userInfo().username,
+    begin,
   });
 }
 
-async function withMove(
+export async function withMove(
   options: LiveOptions,
   work: (move: LiveMove, context: CommandContext, config: OutgrowConfig) => Promise<Outcome>,
+  begin = true,
 ): Promise<void> {
   await run(options, async (context) => {
     const config = await loadConfig(options.config);
-    await using move = await openLive(context, options, config);
+    await using move = await openLive(context, options, config, begin);
     return work(move, context, config);
   });
 }
@@ -153,15 +156,31 @@ export function backupCommand(options: LiveOptions & { readonly out?: string }):
   });
 }
 
-export function leaveCommand(options: LiveOptions): Promise<void> {
-  return withMove(options, async (move) => {
-    await move.leave();
-    return {
-      result: { left: move.name },
-      text: () =>
-        `The move ${visible(move.name)} is over: nothing of it lies beside the source any more.`,
-    };
-  });
+interface LeaveOptions extends LiveOptions {
+  readonly forget?: boolean;
+  readonly restTo?: string;
+}
+
+export function leaveCommand({ forget, restTo, ...options }: LeaveOptions): Promise<void> {
+  return withMove(
+    options,
+    async (move) => {
+      if (restTo !== undefined && !forget) {
+        throw new OutgrowError("USAGE", { detail: "--rest-to goes with --forget" });
+      }
+      await move.leave({ forget, restTo: restTo && resolve(restTo) });
+      const gone = "nothing of it lies beside the source any more";
+      return {
+        result: { left: move.name, forgotten: forget === true },
+        text: () =>
+          forget
+            ? `The move ${visible(move.name)} is over: ${gone}, nor in the target; the app's tables are as they were.`
+            : `The move ${visible(move.name)} is over: ${gone}.\nWhen no process opens it any more:  outgrow leave --forget  takes our schema away.`,
+      };
+      // A move that has been forgotten is not begun anew only to be left.
+    },
+    false,
+  );
 }
 
 /** `outgrow copy` without a source, where the configuration describes a live move. */

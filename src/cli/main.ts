@@ -266,14 +266,25 @@ for (const [name, description] of [
       .argument("[stage]")
       .option("--resume", "end a change of stage that was interrupted")
       .option("--abort", "take such a change back")
-      .option("--confirm <name>", "say by your name that there is no way back from complete");
+      .option("--confirm <name>", "say by your name that there is no way back from complete")
+      .option(
+        "--follow [file]",
+        "go towards the stage that a file (or OUTGROW_STAGE) names, through the gates as they open",
+      );
+  }
+  if (name === "leave") {
+    command
+      .option("--forget", "the schema outgrow in the target too: the app's tables stay as they are")
+      .option("--rest-to <file>", "with --forget: write there what lies only in that schema");
   }
   if (name === "backup") command.option("--out <folder>", "where to (default: .outgrow/backups)");
   command.addOption(to).addOption(move).addOption(config).addOption(json);
   command.action(async (...args: unknown[]) => {
     const live = await import("./live.ts");
     const options = args.at(-2) as never;
-    if (name === "stage") await live.stageCommand(args[0] as string | undefined, options);
+    if (name === "stage" && "follow" in (options as object)) {
+      await (await import("./follow.ts")).followCommand(options);
+    } else if (name === "stage") await live.stageCommand(args[0] as string | undefined, options);
     else await live[`${name}Command`](options);
   });
 }

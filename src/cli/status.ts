@@ -35,13 +35,19 @@ export function statusCommand(named: string | undefined, options: StatusOptions)
         moves.length === 0
           ? `There is no move in ${visible(target.label)} yet:  outgrow copy SOURCE`
           : moves
-              .map((move, index) => statusText(move, summaries[index]?.openQuarantine ?? 0))
+              .map((move, index) =>
+                statusText(move, summaries[index]?.openQuarantine ?? 0, target.places?.(move)),
+              )
               .join("\n\n"),
     };
   });
 }
 
-function statusText(move: Move, openQuarantine: number): string {
+function statusText(
+  move: Move,
+  openQuarantine: number,
+  places?: ReadonlyMap<string, readonly string[]>,
+): string {
   const work = move.leased ? ", a mover is at work" : "";
   const next =
     move.phase === "copying"
@@ -54,12 +60,12 @@ function statusText(move: Move, openQuarantine: number): string {
   return [
     `${style("bold", visible(move.name))}  ${move.phase}, run ${move.run}${work}; ${next}`,
     table(
-      ["collection", "table", ">read", ">stored", ">quarantined"],
+      ["collection", places === undefined ? "table" : "keys", ">read", ">stored", ">quarantined"],
       move.collections.map(({ name, layout }) => {
         const counts = move.counts[name];
         return [
           visible(name),
-          `${move.schema}.${layout.tables[0].name}`,
+          visible(places?.get(name)?.join(", ") ?? `${move.schema}.${layout.tables[0].name}`),
           String(counts?.read ?? 0),
           String((counts?.applied ?? 0) + (counts?.stale ?? 0)),
           String(counts?.quarantined ?? 0),

@@ -5,86 +5,86 @@
  *   GET  /status   where the move is, and its gates          GET  /metrics  the same as Prometheus text
  *   POST /stage    { "to": "shadow" }, one stage forward      POST /back     one stage back
  *   POST /resume   { "abort": false }                         POST /confirm  { "by": "NAME" }
- *   POST /copy, /verify   the work of a stage
+ *   POST /copy, /verify   the work of a stage; with `Accept: application/x-ndjson`, its progress line by line
  *
  * Every request needs the token. What is asked for goes through the same gates as everywhere.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { ERRORS, OutgrowError } from "../errors.ts";
+import { OutgrowError } from "../errors.ts";
 import type { LiveMove } from "../move/live-move.ts";
-import { metricsText } from "../move/metrics.ts";
+import { METRICS_TYPE, metricsText } from "../move/metrics.ts";
 import { STAGES, type StageName } from "../move/stages.ts";
+import { failure, json, LINES, lines, text, type Work } from "./answers.ts";
+import { bodyOf } from "./body.ts";
 
 export interface ControlOptions {
   /** What `Authorization: Bearer …` has to say: at least 16 characters. */
   readonly token: string;
-  /** The path under which the handler is mounted. Default: none. */
+  /** The path under which the handler is mounted, taken off where a request's path still has it. Default: none. */
   readonly base?: string | undefined;
 }
 
 type Handler = (request: Request) => Promise<Response>;
-type Route = (body: Readonly<Record<string, unknown>>) => Promise<object | string>;
+type Body = Readonly<Record<string, unknown>>;
+type Method = "GET" | "POST";
+type Route = (body: Body, request: Request) => Promise<Response>;
 
-const MAX_BODY = 10_000;
-
-/** @throws {TypeError} for a token that could be guessed. */
+/** @throws {TypeError} for a token that could be guessed, or a base that is no path. */
 export function controlHandler(move: LiveMove, options: ControlOptions): Handler {
   if (options.token.length < 16) throw new TypeError("A token has at least 16 characters.");
+  const base = (options.base ?? "").replace(/\/+$/, "");
+  if (base !== "" && !base.startsWith("/")) throw new TypeError("A base begins with a slash.");
   const routes = routesOf(move);
-  const base = options.base ?? "";
   return async (request) => {
     try {
-      if (!isAllowed(request, options.token))
-        return refusal(401, "UNAUTHORIZED", "A token is wanted.");
-      const { pathname } = new URL(request.url);
-      const path = pathname.startsWith(base) ? pathname.slice(base.length) : pathname;
-      const route = routes.get(`${request.method} ${path}`);
-      if (route === undefined) return refusal(404, "NOT_FOUND", "There is no such call.");
-      const answer = await route(request.method === "POST" ? await bodyOf(request) : {});
-      if (typeof answer !== "string") return json(200, { ok: true, ...answer });
-      return new Response(answer, { headers: { "content-type": "text/plain; version=0.0.4" } });
+      if (!isAllowed(request, options.token)) throw new OutgrowError("UNAUTHORIZED");
+      const calls = routes.get(pathOf(request, base));
+      if (calls === undefined) throw new OutgrowError("CALL_UNKNOWN");
+      const method = request.method as Method;
+      const call = Object.hasOwn(calls, method) ? calls[method] : undefined;
+      if (call === undefined) {
+        return failure(new OutgrowError("CALL_METHOD"), { allow: Object.keys(calls).join(", ") });
+      }
+      return await call(request.method === "POST" ? await bodyOf(request) : {}, request);
     } catch (error) {
-      return failure(error);
+      return failure(error, OutgrowError.is(error, "UNAUTHORIZED") ? CHALLENGE : undefined);
     }
   };
 }
 
-function routesOf(move: LiveMove): ReadonlyMap<string, Route> {
-  const shown = async () => ({ ...(await move.status()), ...(await move.gates()) });
-  return new Map<string, Route>([
-    ["GET /status", shown],
-    ["GET /metrics", async () => metricsText(await move.status())],
-    [
-      "POST /stage",
-      async ({ to }) => {
-        await move.advance(stageName(to));
-        return shown();
-      },
-    ],
-    [
-      "POST /back",
-      async () => {
-        await move.back();
-        return shown();
-      },
-    ],
-    [
-      "POST /resume",
-      async ({ abort }) => {
-        await move.resume({ abort: abort === true });
-        return shown();
-      },
-    ],
-    [
-      "POST /confirm",
-      async ({ by }) => {
-        if (typeof by !== "string" || by.trim() === "") throw invalid("by");
-        await move.confirm(by);
-        return shown();
-      },
-    ],
-    ["POST /copy", async () => move.copy()],
-    ["POST /verify", async () => move.verify()],
+const CHALLENGE = { "www-authenticate": "Bearer" };
+
+/** Without the base, and without slashes at its end. */
+function pathOf(request: Request, base: string): string {
+  const path = new URL(request.url).pathname.replace(/\/+$/, "");
+  return path.startsWith(`${base}/`) ? path.slice(base.length) : path;
+}
+
+function routesOf(move: LiveMove): ReadonlyMap<string, Partial<Record<Method, Route>>> {
+  const shown = async (): Promise<Response> =>
+    json(200, { ok: true, ...(await move.status()), ...(await move.gates()) });
+  const change = (what: (body: Body) => Promise<unknown>): Record<"POST", Route> => ({
+    POST: async (body) => {
+      await what(body);
+      return shown();
+    },
+  });
+  const work = (what: Work): Record<"POST", Route> => ({
+    POST: async (_, request) => {
+      if (request.headers.get("accept")?.includes(LINES)) return lines(what);
+      const { signal } = request;
+      return json(200, { ok: true, ...(await what({ signal, onProgress: () => {} })) });
+    },
+  });
+  return new Map<string, Partial<Record<Method, Route>>>([
+    ["/status", { GET: shown }],
+    ["/metrics", { GET: async () => text(metricsText(await move.status()), METRICS_TYPE) }],
+    ["/stage", change(({ to }) => move.advance(stageName(to)))],
+    ["/back", change(() => move.back())],
+    ["/resume", change(({ abort }) => move.resume({ abort: abort === true }))],
+    ["/confirm", change(({ by }) => move.confirm(personName(by)))],
+    ["/copy", work((options) => move.copy(options))],
+    ["/verify", work((options) => move.verify(options))],
   ]);
 }
 
@@ -95,44 +95,16 @@ function stageName(to: unknown): StageName | undefined {
   return stage.name;
 }
 
+function personName(by: unknown): string {
+  if (typeof by !== "string" || by.trim() === "") throw invalid("by");
+  return by;
+}
+
 const invalid = (detail: string) => new OutgrowError("REQUEST_INVALID", { detail });
 
 /** Digests have one length, and comparing them takes one time. */
 function isAllowed(request: Request, token: string): boolean {
   const given = /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+  const digest = (value: string): Buffer => createHash("sha256").update(value).digest();
   return timingSafeEqual(digest(given), digest(token));
-}
-
-async function bodyOf(request: Request): Promise<Readonly<Record<string, unknown>>> {
-  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY) throw invalid("its length");
-  const text = await request.text();
-  if (text.length > MAX_BODY) throw invalid("its length");
-  if (text === "") return {};
-  try {
-    const body: unknown = JSON.parse(text);
-    if (typeof body === "object" && body !== null && !Array.isArray(body)) {
-      return body as Record<string, unknown>;
-    }
-  } catch {
-    // told below
-  }
-  throw invalid("it is no JSON object");
-}
-
-function failure(error: unknown): Response {
-  const known = OutgrowError.is(error) ? error : new OutgrowError("INTERNAL", {}, { cause: error });
-  const { code, message, next, site } = known;
-  return json(ERRORS[code].status, { ok: false, error: { code, message, next, ...site } });
-}
-
-function refusal(status: number, code: string, message: string): Response {
-  return json(status, { ok: false, error: { code, message } });
-}
-
-function json(status: number, body: object): Response {
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { "content-type": "application/json", "cache-control": "no-store" },
-  });
 }

@@ -1,4 +1,6 @@
 /** What a process counts of its calls, until the stage changes. */
+import { OutgrowError } from "../errors.ts";
+import type { MoveObserver } from "./observer.ts";
 import type { SideName } from "./stages.ts";
 import { type Comparisons, LATENCY_CLASSES_MS, type SideCounts } from "./state.ts";
 
@@ -6,18 +8,20 @@ class CallCounts {
   reads = 0;
   writes = 0;
   errors = 0;
+  ms = 0;
   readonly latency: number[] = Array.from({ length: LATENCY_CLASSES_MS.length + 1 }, () => 0);
 
   add(kind: "reads" | "writes", ms: number): void {
     this[kind]++;
+    this.ms += ms;
     const found = LATENCY_CLASSES_MS.findIndex((bound) => ms <= bound);
     const index = found < 0 ? LATENCY_CLASSES_MS.length : found;
     this.latency[index] = (this.latency[index] ?? 0) + 1;
   }
 
   get plain(): SideCounts {
-    const { reads, writes, errors, latency } = this;
-    return { reads, writes, errors, latency: [...latency] };
+    const { reads, writes, errors, ms, latency } = this;
+    return { reads, writes, errors, ms, latency: [...latency] };
   }
 }
 
@@ -26,6 +30,12 @@ const NO_COMPARISONS: Comparisons = { equal: 0, mismatched: 0, busy: 0, unknown:
 export class Counts {
   readonly #sides = { source: new CallCounts(), target: new CallCounts() };
   #comparisons = { ...NO_COMPARISONS };
+  readonly #observer: MoveObserver | undefined;
+
+  /** @param observer is told of each call and comparison. What it throws is its own affair. */
+  constructor(observer?: MoveObserver) {
+    this.#observer = observer;
+  }
 
   /** Calls a side, and counts how long that took. */
   async timed<T>(side: SideName, kind: "reads" | "writes", call: () => Promise<T>): Promise<T> {
@@ -33,16 +43,31 @@ export class Counts {
     const started = performance.now();
     try {
       const result = await call();
-      counts.add(kind, performance.now() - started);
+      const ms = performance.now() - started;
+      counts.add(kind, ms);
+      this.#tell((observer) => observer.called?.({ side, kind, ms }));
       return result;
     } catch (error) {
       counts.errors++;
+      const failed = OutgrowError.is(error) ? error.code : "INTERNAL";
+      const ms = performance.now() - started;
+      this.#tell((observer) => observer.called?.({ side, kind, ms, failed }));
       throw error;
     }
   }
 
   compared(outcome: keyof Comparisons): void {
     this.#comparisons[outcome]++;
+    this.#tell((observer) => observer.compared?.(outcome));
+  }
+
+  /** The app's call goes on, whatever becomes of its measure. */
+  #tell(what: (observer: MoveObserver) => void): void {
+    try {
+      if (this.#observer !== undefined) what(this.#observer);
+    } catch {
+      // Its own affair.
+    }
   }
 
   get sides(): Record<SideName, SideCounts> {
@@ -59,6 +84,8 @@ export function addSides(a: SideCounts, b: SideCounts): SideCounts {
     reads: a.reads + b.reads,
     writes: a.writes + b.writes,
     errors: a.errors + b.errors,
+    // A process of an earlier version does not say it.
+    ms: a.ms + (b.ms ?? 0),
     latency: a.latency.map((count, index) => count + (b.latency[index] ?? 0)),
   };
 }

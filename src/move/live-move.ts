@@ -1,13 +1,16 @@
 /** A move, as an app serves it and as a person conducts it. */
 import { OutgrowError } from "../errors.ts";
-import type { Target } from "../store/driver.ts";
+import type { HeldHere, Target } from "../store/driver.ts";
 import type { Side, SourceSide } from "../store/side.ts";
 import { type Store, storeOver } from "../store/store.ts";
 import type { CopyOptions, CopyResult } from "../transfer/copy.ts";
 import type { CompareOptions } from "./compare.ts";
 import { DEFAULT_LIMITS, type Gate, type GateLimits, judgeGates } from "./gates.ts";
+import { writeHeld } from "./held-file.ts";
+import type { MoveObserver } from "./observer.ts";
+import { persist } from "./persist.ts";
 import { MoveProcess } from "./process.ts";
-import { type SideName, type StageName, stageAfter, stageOf } from "./stages.ts";
+import { type SideName, type Stage, type StageName, stageAfter, stageOf } from "./stages.ts";
 import { type Backup, firstState, type MoveState } from "./state.ts";
 import { gatherStatus, type MoveStatus } from "./status.ts";
 import { catchUp, changeMove, changeStage, finish, readMove, takeBack } from "./transition.ts";
@@ -30,10 +33,14 @@ export interface MoveOptions {
   readonly layout?: WorkParts["layout"] | undefined;
   readonly limits?: Partial<GateLimits> | undefined;
   readonly compare?: CompareOptions | undefined;
+  /** Who measures it: `outgrow/opentelemetry` makes one. */
+  readonly observer?: MoveObserver | undefined;
   /** How often a serving process asks for the stage, in milliseconds. Default 500. */
   readonly refreshMs?: number | undefined;
   /** Who conducts it, for the history. Default: `outgrow`. */
   readonly by?: string | undefined;
+  /** `false`: a move that nobody has opened yet is MOVE_UNKNOWN, and nothing is written. */
+  readonly begin?: boolean | undefined;
 }
 
 export interface LiveMove extends AsyncDisposable {
@@ -65,16 +72,23 @@ export interface LiveMove extends AsyncDisposable {
   /**
    * After `complete`: takes away what the move put beside the source. That it is complete stays said: a process that
    * opens the move without that would begin at `off` again, with data of long ago (law S6).
-   * @param options forget: that too, once no process opens the move any more.
-   * @throws {OutgrowError} GATE_CLOSED
+   * @param options forget: that too, once no process opens the move any more, and with it all that is ours in the
+   * target: the app's tables stay as they are. restTo: a new file for what lies in the ledger and nowhere else.
+   * @throws {OutgrowError} GATE_CLOSED; LEDGER_HOLDS without `restTo` where there is such; EXPORT_EXISTS, STORE_WRITE
    */
-  leave(options?: { readonly forget?: boolean }): Promise<void>;
+  leave(options?: LeaveOptions): Promise<void>;
+}
+
+export interface LeaveOptions {
+  readonly forget?: boolean | undefined;
+  readonly restTo?: string | undefined;
 }
 
 /**
  * Opens a move that has stages. The first to open it puts it at `off`.
  *
- * @throws {OutgrowError} UNSUPPORTED for a target that no live move can be made into; TARGET_*, LEDGER_VERSION
+ * @throws {OutgrowError} UNSUPPORTED for a target that no live move can be made into; MOVE_UNKNOWN with `begin: false`;
+ * TARGET_*, LEDGER_VERSION
  */
 export async function openMove(options: MoveOptions): Promise<LiveMove> {
   const { name, target } = options;
@@ -84,6 +98,7 @@ export async function openMove(options: MoveOptions): Promise<LiveMove> {
   }
   const by = options.by ?? "outgrow";
   if ((await live.control.read(name)) === undefined) {
+    if (options.begin === false) throw new OutgrowError("MOVE_UNKNOWN", { detail: name });
     // Of several that find none, one makes it.
     await live.control.replace(name, 0, firstState(Date.now(), by));
   }
@@ -127,6 +142,7 @@ class OpenMove implements LiveMove {
   readonly #options: MoveOptions;
   readonly #work: WorkParts;
   readonly #limits: GateLimits;
+  readonly #unobserved: (() => void) | undefined;
   #process: Promise<MoveProcess> | undefined;
 
   constructor(options: MoveOptions, work: WorkParts) {
@@ -134,13 +150,22 @@ class OpenMove implements LiveMove {
     this.#options = options;
     this.#work = work;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#unobserved = options.observer?.opened?.(this.name, () => this.status());
   }
 
   /** For one piece of work: another journey's copy is another move of the ledger, for which the target opens anew. */
   get #transition() {
     const { control } = this.#work.live;
     const { side } = new Sides(this.#work);
-    return { name: this.name, control, side, by: this.#options.by ?? "outgrow" };
+    const closed = (into: Stage) => this.#closed(into);
+    return { name: this.name, control, side, by: this.#options.by ?? "outgrow", closed };
+  }
+
+  /** What came before the fence may have been set aside by its delivery: the target does not have it then. */
+  async #closed(into: Stage): Promise<string | undefined> {
+    const names = into.gates.filter((name) => name === "quarantine");
+    const shut = judgeGates(names, await this.status(), this.#limits).find((gate) => gate.closed);
+    return shut?.closed;
   }
 
   async store(): Promise<Store> {
@@ -155,7 +180,7 @@ class OpenMove implements LiveMove {
   }
 
   async #serve(): Promise<MoveProcess> {
-    const { compare, refreshMs } = this.#options;
+    const { compare, refreshMs, observer } = this.#options;
     const { control } = this.#work.live;
     const sides = new Sides(this.#work);
     const serving = new MoveProcess({
@@ -166,6 +191,7 @@ class OpenMove implements LiveMove {
       rescue: () => finish(this.#transition),
       compare,
       refreshMs,
+      observer,
     });
     await serving.start();
     return serving;
@@ -194,6 +220,12 @@ class OpenMove implements LiveMove {
   }
 
   async advance(to?: StageName): Promise<MoveState> {
+    const { state, next } = await persist(() => this.#entrance(to));
+    return changeStage(this.#transition, state, next);
+  }
+
+  /** Where the move is and what comes next, when its gates are open. */
+  async #entrance(to?: StageName): Promise<{ state: MoveState; next: StageName }> {
     const status = await this.status();
     const { stage } = status.state;
     const next = stageAfter(stage);
@@ -208,7 +240,7 @@ class OpenMove implements LiveMove {
       throw new OutgrowError("GATE_CLOSED", { detail });
     }
     if (stageOf(stage).mirrored === undefined && next.mirrored === "target") await this.#empty();
-    return changeStage(this.#transition, status.state, next.name);
+    return { state: status.state, next: next.name };
   }
 
   /**
@@ -225,16 +257,17 @@ class OpenMove implements LiveMove {
   }
 
   async back(): Promise<MoveState> {
-    const { document: state } = await readMove(this.#work.live.control, this.name);
+    const { document: state } = await persist(() => readMove(this.#work.live.control, this.name));
     const { back } = stageOf(state.stage);
     if (back === undefined) throw new OutgrowError("STAGE_FINAL", { detail: state.stage });
     return changeStage(this.#transition, state, back);
   }
 
   async resume({ abort = false }: { readonly abort?: boolean } = {}): Promise<MoveState> {
-    const { document: state } = await readMove(this.#work.live.control, this.name);
-    if (state.pending === undefined || !abort) return finish(this.#transition);
-    return takeBack(this.#transition, state.pending.epoch);
+    const { document: state } = await persist(() => readMove(this.#work.live.control, this.name));
+    const { pending } = state;
+    if (pending === undefined || !abort) return persist(() => finish(this.#transition));
+    return persist(() => takeBack(this.#transition, pending.epoch));
   }
 
   async copy(options: Pick<CopyOptions, "signal" | "onProgress"> = {}): Promise<CopyResult> {
@@ -259,7 +292,7 @@ class OpenMove implements LiveMove {
     });
   }
 
-  async leave({ forget = false }: { readonly forget?: boolean } = {}): Promise<void> {
+  async leave({ forget = false, restTo }: LeaveOptions = {}): Promise<void> {
     const { live, source } = this.#work;
     const { document: state } = await readMove(live.control, this.name);
     if (stageAfter(state.stage) !== undefined) {
@@ -273,10 +306,13 @@ class OpenMove implements LiveMove {
       const detail = `the process ${serving.name} still opens the move: deploy without it first`;
       throw new OutgrowError("GATE_CLOSED", { detail });
     }
+    const keep = restTo && ((held: AsyncIterable<HeldHere>) => writeHeld(restTo, held));
+    await live.leave?.(this.name, keep || undefined);
     await live.control.remove(this.name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#unobserved?.();
     await (await this.#process?.catch(() => undefined))?.[Symbol.asyncDispose]();
   }
 }

@@ -6,6 +6,7 @@ import type { Side } from "../store/side.ts";
 import { type CompareOptions, Comparer } from "./compare.ts";
 import { Counts } from "./counts.ts";
 import { type Direction, Mirror } from "./mirror.ts";
+import type { MoveObserver } from "./observer.ts";
 import { Router } from "./router.ts";
 import { type SideName, stageOf } from "./stages.ts";
 import { type MoveState, PROTOCOL, type ProcessReport } from "./state.ts";
@@ -20,6 +21,7 @@ export interface ProcessOptions {
   /** Ends a change of stage whose conductor has not ended it. */
   readonly rescue?: (() => Promise<unknown>) | undefined;
   readonly compare?: CompareOptions | undefined;
+  readonly observer?: MoveObserver | undefined;
   /** How often the stage is asked for. Default 500 milliseconds. */
   readonly refreshMs?: number | undefined;
   readonly leaseMs?: number | undefined;
@@ -35,7 +37,7 @@ export class MoveProcess implements AsyncDisposable {
   readonly #options: ProcessOptions;
   readonly #viewer: Viewer;
   readonly #mirror: Mirror;
-  #counts = new Counts();
+  #counts: Counts;
   #comparer: Comparer;
   #epoch = 0;
   #confirmed = 0;
@@ -46,6 +48,7 @@ export class MoveProcess implements AsyncDisposable {
 
   constructor(options: ProcessOptions) {
     this.#options = options;
+    this.#counts = new Counts(options.observer);
     this.#comparer = new Comparer(this.#counts, options.compare);
     this.#viewer = new Viewer(
       () => options.control.beat(options.name, this.id, this.report()),
@@ -125,7 +128,7 @@ export class MoveProcess implements AsyncDisposable {
     if (state.epoch === this.#epoch) return;
     this.#epoch = state.epoch;
     this.#options.entered?.();
-    this.#counts = new Counts();
+    this.#counts = new Counts(this.#options.observer);
     this.#comparer = new Comparer(this.#counts, this.#options.compare);
     this.#mirror.wake();
   }

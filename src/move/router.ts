@@ -5,6 +5,9 @@
  * S1, S4. A write is captured in the authority's outbox by the very commit that stores it.
  * S5.     A write carries the epoch it was routed by. A side that refuses it as FENCED says that the stage has
  *         changed: the stage is read again, and the same write goes where it belongs now.
+ *
+ * A connection that is lost costs no call: it is made again here, and in no other layer. A write is made again only
+ * when it is known that it has not been stored, or under the same revision.
  */
 import type { Address } from "../collection/change.ts";
 import type { Revision } from "../collection/revision.ts";
@@ -33,6 +36,12 @@ const ATTEMPTS = 6;
 
 interface Route {
   readonly state: MoveState;
+  readonly stage: Stage;
+}
+
+interface Serving {
+  readonly name: SideName;
+  readonly driver: Driver;
   readonly stage: Stage;
 }
 
@@ -82,23 +91,29 @@ export class Router implements Driver {
     return (await viewer.refresh()).state;
   }
 
-  async #serving(): Promise<{
-    readonly name: SideName;
-    readonly driver: Driver;
-    readonly stage: Stage;
-  }> {
+  async #serving(): Promise<Serving> {
     const { stage } = await this.#route();
     return { name: stage.reads, driver: (await this.#parts.side(stage.reads)).driver, stage };
   }
 
-  async read(from: Address, keys: readonly string[]): ReturnType<Driver["read"]> {
-    const { name, driver, stage } = await this.#serving();
-    const found = await this.#parts.counts().timed(name, "reads", () => driver.read(from, keys));
-    const { sampled } = stage;
-    if (sampled !== undefined) {
-      this.#parts.comparer().offer(from, keys, () => this.#pair(stage, sampled));
-    }
-    return found;
+  /** A call that changes nothing, to the side that serves. */
+  #asked<T>(call: (driver: Driver, serving: Serving) => Promise<T>): Promise<T> {
+    return patiently(async () => {
+      const serving = await this.#serving();
+      const { name, driver } = serving;
+      return this.#parts.counts().timed(name, "reads", () => call(driver, serving));
+    });
+  }
+
+  read(from: Address, keys: readonly string[]): ReturnType<Driver["read"]> {
+    return this.#asked(async (driver, { stage }) => {
+      const found = await driver.read(from, keys);
+      const { sampled } = stage;
+      if (sampled !== undefined) {
+        this.#parts.comparer().offer(from, keys, () => this.#pair(stage, sampled));
+      }
+      return found;
+    });
   }
 
   async #pair(stage: Stage, otherName: SideName): Promise<Pair> {
@@ -110,33 +125,33 @@ export class Router implements Driver {
   }
 
   async *scan(...args: Parameters<Driver["scan"]>): ReturnType<Driver["scan"]> {
-    yield* (await this.#serving()).driver.scan(...args);
+    yield* (await patiently(() => this.#serving())).driver.scan(...args);
   }
 
   async *rebuild(...args: Parameters<Driver["rebuild"]>): ReturnType<Driver["rebuild"]> {
-    yield* (await this.#serving()).driver.rebuild(...args);
+    yield* (await patiently(() => this.#serving())).driver.rebuild(...args);
   }
 
-  async count(of: Address): Promise<number> {
-    const { name, driver } = await this.#serving();
-    return this.#parts.counts().timed(name, "reads", () => driver.count(of));
+  count(of: Address): Promise<number> {
+    return this.#asked((driver) => driver.count(of));
   }
 
-  async query(...args: Parameters<Driver["query"]>): ReturnType<Driver["query"]> {
-    const { name, driver } = await this.#serving();
-    return this.#parts.counts().timed(name, "reads", () => driver.query(...args));
+  query(...args: Parameters<Driver["query"]>): ReturnType<Driver["query"]> {
+    return this.#asked((driver) => driver.query(...args));
   }
 
   /** Of the authority and the epoch in force; a write that is routed later gets others. */
-  async issue(count: number): Promise<readonly Revision[]> {
-    const { state, stage } = await this.#route();
-    return (await this.#parts.side(stage.authority)).driver.issue(count, state.epoch);
+  issue(count: number): Promise<readonly Revision[]> {
+    return patiently(async () => {
+      const { state, stage } = await this.#route();
+      return (await this.#parts.side(stage.authority)).driver.issue(count, state.epoch);
+    });
   }
 
   async commit(commit: Commit): Promise<CommitReport> {
     const deadline = performance.now() + WAIT_MS;
     for (;;) {
-      const route = await this.#route();
+      const route = await patiently(() => this.#route());
       try {
         return await this.#commitTo(route, commit);
       } catch (error) {
@@ -144,7 +159,7 @@ export class Router implements Driver {
         if (performance.now() > deadline) {
           throw new OutgrowError("STAGE_CHANGING", { detail: route.state.stage }, { cause: error });
         }
-        await this.#parts.viewer.refresh();
+        await patiently(() => this.#parts.viewer.refresh());
         // Between the fence and the new stage there is no authority: that takes as long as a few deliveries.
         await sleep(RETRY_MS);
       }
@@ -172,11 +187,26 @@ async function issuedIn(
 ): Promise<Commit["writes"]> {
   const records = writes.flatMap((write) => write.records);
   if (records.every(({ revision }) => Number(revision.split(".")[0]) === epoch)) return writes;
-  const revisions = [...(await driver.issue(records.length, epoch))];
+  const revisions = [...(await patiently(() => driver.issue(records.length, epoch)))];
   const anew = (record: RecordWrite): RecordWrite => {
     return { ...record, revision: revisions.shift() as Revision };
   };
   return writes.map((write) => ({ ...write, records: write.records.map(anew) }));
+}
+
+/** Failures that may pass, of a call that changes nothing. */
+const ASKED_AGAIN = ["OUTCOME_UNKNOWN", "TARGET_BUSY", "TARGET_UNREACHABLE", "STAGE_UNREADABLE"];
+
+async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call();
+    } catch (error) {
+      const passing = OutgrowError.is(error) && ASKED_AGAIN.includes(error.code);
+      if (!passing || attempt > ATTEMPTS) throw error;
+      await sleep(delayOf(attempt));
+    }
+  }
 }
 
 /** Failures that may pass: nothing was stored, or it is not known. */
@@ -206,7 +236,7 @@ async function commitOnce(driver: Driver, commit: Commit): Promise<CommitReport>
       if (error.code === "OUTCOME_UNKNOWN") lost = error;
       if (passing) {
         if (attempt > ATTEMPTS) throw lost ?? error;
-        await sleep(Math.random() * RETRY_MS * 2 ** attempt);
+        await sleep(delayOf(attempt));
       }
       if (lost === undefined) continue;
       const found = await outcomeOf(driver, commit).catch(() => "unreadable" as const);
@@ -241,4 +271,5 @@ async function outcomeOf(
   return expects.length === 0 ? "applied" : "unknown";
 }
 
+const delayOf = (attempt: number): number => Math.random() * RETRY_MS * 2 ** attempt;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -92,6 +92,8 @@ export interface SideCounts {
   readonly reads: number;
   readonly writes: number;
   readonly errors: number;
+  /** How long the answered calls took together. */
+  readonly ms: number;
   /** Calls per class of `LATENCY_CLASSES_MS`, and one more for those above. */
   readonly latency: readonly number[];
 }

@@ -7,7 +7,8 @@
  *   3. The authority's fence rises to the new epoch: nothing is written to it any more under the old one.
  *   4. Where its outbox is not served afterwards, it is emptied into the other side.
  *   5. The other side's fence rises as well: what others still deliver under the old epoch comes too late.
- *      Where it becomes the authority, it makes itself ready.
+ *      What the deliveries have done is looked at once more: a record that was set aside closes the way forward.
+ *      Where the other side becomes the authority, it makes itself ready.
  *   6. The document says the new stage and epoch.
  *
  * Between 3 and 6 writes wait. Taken back, the stage stays and the epoch grows all the same, since a fence never falls.
@@ -17,8 +18,9 @@ import { failpoint } from "../failpoint.ts";
 import type { Control, Versioned } from "../store/control.ts";
 import type { Side } from "../store/side.ts";
 import { deliver } from "./mirror.ts";
-import { type SideName, type StageName, stageOf } from "./stages.ts";
-import { HISTORY, type MoveState, type ProcessReport, readState } from "./state.ts";
+import { persist } from "./persist.ts";
+import { type SideName, type Stage, type StageName, stageAfter, stageOf } from "./stages.ts";
+import { HISTORY, type MoveState, type Pending, type ProcessReport, readState } from "./state.ts";
 import { LEASE_MS } from "./view.ts";
 
 export interface TransitionParts {
@@ -27,6 +29,8 @@ export interface TransitionParts {
   readonly side: (name: SideName) => Promise<Side>;
   /** Who does this, for the history. */
   readonly by: string;
+  /** Why a stage may not be entered after all, asked behind the last delivery; `undefined` when it may. */
+  readonly closed?: ((into: Stage) => Promise<string | undefined>) | undefined;
   /** How long step 4 may take before the change is taken back. Default 10 seconds. */
   readonly drainMs?: number | undefined;
   /** A process that has been silent for so long asks before it does anything. */
@@ -73,26 +77,48 @@ export async function changeMove(
   }
 }
 
-/** Steps 1 to 6. @throws {OutgrowError} STAGE_TAKEN when the move is not where `from` says; as `finish`. */
+/**
+ * Steps 1 to 6. A store that does not answer is waited for, for a while (persist.ts).
+ * @throws {OutgrowError} STAGE_TAKEN when the move is not where `from` says; as `finish`.
+ */
 export async function changeStage(
   parts: TransitionParts,
   from: Pick<MoveState, "stage" | "epoch">,
   to: StageName,
 ): Promise<MoveState> {
-  await changeMove(parts.control, parts.name, (state, at) => {
-    if (state.epoch !== from.epoch || state.stage !== from.stage || state.pending !== undefined) {
-      throw new OutgrowError("STAGE_TAKEN", { detail: parts.name });
-    }
-    return { ...state, pending: { to, epoch: state.epoch + 1, by: parts.by, at } };
-  });
+  const epoch = from.epoch + 1;
+  let ours: Pending | undefined;
+  await persist((wasLost) =>
+    changeMove(parts.control, parts.name, (state, at) => {
+      // The announcement whose answer was lost stands; or a process of the app has ended the change already.
+      if (wasLost && ours !== undefined && isAnnounced(state, ours)) return state;
+      if (state.epoch !== from.epoch || state.stage !== from.stage || state.pending !== undefined) {
+        throw new OutgrowError("STAGE_TAKEN", { detail: parts.name });
+      }
+      ours = { to, epoch, by: parts.by, at };
+      return { ...state, pending: ours };
+    }),
+  );
   await failpoint("stage.pending");
-  return finish(parts);
+  const state = await persist(() => finish(parts));
+  // Ended by somebody else, it may have ended where it began, and others may have gone on from there.
+  const passed = state.history.find((one) => one.epoch === epoch);
+  if (passed?.stage === to) return state;
+  throw new OutgrowError("STAGE_CHANGING", { detail: `the change to ${to} was taken back` });
+}
+
+function isAnnounced({ pending, history }: MoveState, ours: Pending): boolean {
+  const { to, epoch, by, at } = ours;
+  if (pending !== undefined) {
+    return pending.to === to && pending.epoch === epoch && pending.by === by && pending.at === at;
+  }
+  return history.some((one) => one.epoch === epoch && one.by === by);
 }
 
 /**
  * Steps 2 to 6 of the change that is pending, whoever began it; nothing when none is.
- * @throws {OutgrowError} STAGE_CHANGING when a process does not confirm, or the outbox does not become empty: the
- * change has been taken back then.
+ * @throws {OutgrowError} STAGE_CHANGING when a process does not confirm, or the outbox does not become empty;
+ * GATE_CLOSED when a delivery was set aside: the change has been taken back then.
  */
 export async function finish(parts: TransitionParts): Promise<MoveState> {
   const { control, name } = parts;
@@ -113,12 +139,19 @@ export async function finish(parts: TransitionParts): Promise<MoveState> {
     if (to !== undefined) await drain(authority, to, pending.epoch, parts.drainMs ?? DRAIN_MS);
     await failpoint("stage.drained");
     await fenceOther(parts, before.authority, pending.epoch);
+    const closed = stageAfter(before.name) === after ? await parts.closed?.(after) : undefined;
+    if (closed !== undefined) {
+      const detail = `${after.name}: ${closed}`.replace(/\.$/, "");
+      throw new OutgrowError("GATE_CLOSED", { detail });
+    }
     if (after.authority !== before.authority) {
       await (await parts.side(after.authority)).takeOver?.();
     }
     await failpoint("stage.flip");
   } catch (error) {
-    if (OutgrowError.is(error, "STAGE_CHANGING")) await takeBack(parts, pending.epoch);
+    const isOver =
+      OutgrowError.is(error, "STAGE_CHANGING") || OutgrowError.is(error, "GATE_CLOSED");
+    if (isOver) await takeBack(parts, pending.epoch);
     throw error;
   }
   return changeMove(control, name, (now, at) => {

@@ -17,7 +17,14 @@ import type { OutgrowError } from "../errors.ts";
 import type { Catalog } from "../layout/catalog.ts";
 import type { Layout } from "../layout/layout.ts";
 import type { Control } from "./control.ts";
-import type { CheckpointEntry, Lease, Ledger, QuarantineEntry, SpillCount } from "./ledger.ts";
+import type {
+  CheckpointEntry,
+  Lease,
+  Ledger,
+  Move,
+  QuarantineEntry,
+  SpillCount,
+} from "./ledger.ts";
 import type { Page, QueryPlan } from "./query.ts";
 import type { Side } from "./side.ts";
 
@@ -188,6 +195,8 @@ export interface Target extends AsyncDisposable {
   catalog(schema: string): Promise<Catalog>;
   /** @throws {OutgrowError} MOVE_UNKNOWN */
   open(move: string): Promise<Driver>;
+  /** For a person: where each collection of a move lies. Left out: in the root tables of their layouts. */
+  places?(move: Move): ReadonlyMap<string, readonly string[]>;
   /** What a live move needs; `undefined` where a store of this kind cannot be the target of one. */
   readonly live?: LiveTarget | undefined;
 }
@@ -196,4 +205,32 @@ export interface LiveTarget {
   readonly control: Control;
   /** The target as a side of a move. @throws {OutgrowError} MOVE_UNKNOWN before the first copy. */
   side(move: string): Promise<Side>;
+  /**
+   * The clean exit: takes all away that is ours, ledger and stages, and leaves the app's data exactly as it is. Where a
+   * store has none, the ledger stays.
+   * @param keep gets what lies in the ledger and nowhere else, which is gone once it has resolved.
+   * @throws {OutgrowError} LEDGER_HOLDS without `keep`, where there is such; nothing is taken away then
+   */
+  leave?(move: string, keep?: (held: AsyncIterable<HeldHere>) => Promise<void>): Promise<void>;
 }
+
+/** What of a move's data lies in the ledger and nowhere else. */
+export type HeldHere =
+  | {
+      readonly what: "rest";
+      readonly collection: string;
+      readonly tenant: string;
+      readonly key: string;
+      /** The key of the row that the record has in its table. */
+      readonly row: string;
+      /** JSON as it was written; `undefined` where only the key is kept. */
+      readonly rest: string | undefined;
+    }
+  | {
+      readonly what: "quarantine";
+      readonly collection: string;
+      readonly tenant: string;
+      readonly key: string | undefined;
+      readonly code: string;
+      readonly raw: Uint8Array;
+    };

@@ -30,7 +30,7 @@ interface Ended {
 const REPOSITORYS =
   /^(?:npm_(?!config_(?:registry|cache|userconfig|globalconfig|(?:https?_)?proxy|noproxy|cafile|ca|strict_ssl|[@/].*)$)|INIT_CWD$|NODE_)/i;
 
-async function run(
+export async function run(
   cwd: string,
   [command, ...parameters]: readonly [string, ...string[]],
   env: Readonly<Record<string, string>> = {},

@@ -45,7 +45,7 @@ test("law P6: a Redis is as before after the last move is dropped", async () => 
   const two = await move([layoutOf("things")], { schema: "second", tenant: "}{:%" });
   await one.put([record("a", {}, { position: 1 }), record("b", {})]);
   await one.put([record("a", { title: "clash" })]);
-  await target.ledger.acquire(two.name, 0);
+  const lease = await target.ledger.acquire(two.name, 0);
   await two.driver.issue(1);
   const checkpoint = { run: 1, file: 0, batch: 0, offset: 9, resume: null, last: true };
   await two.driver.commit({ tenant: "}{:%", writes: [], ledger: { checkpoint } });
@@ -54,7 +54,7 @@ test("law P6: a Redis is as before after the last move is dropped", async () => 
     tables: ["{default}:things:*", "{default}:%6futgrow:*", "{default}:%:*"],
   });
   expect((await target.ledger.moves()).map(({ name }) => name)).toEqual([two.name]);
-  await target.ledger.release({ move: two.name, number: 1 });
+  await target.ledger.release(lease);
   await target.ledger.drop(two.name);
   expect(await names()).toEqual(["theirs"]);
   expect(await codeOf(target.ledger.drop(two.name))).toBe("MOVE_UNKNOWN");

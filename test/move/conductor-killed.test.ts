@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startMover } from "../support/fault-mover.ts";
-import { freshDatabase } from "../support/postgres.ts";
+import { LIVE_PLACES } from "../support/live-place.ts";
 
 const STEPS = ["stage.pending", "stage.confirmed", "stage.fenced", "stage.drained", "stage.flip"];
 let folder: string;
@@ -20,34 +20,36 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it.each(STEPS)(
-  "fault F36: killed at %s, the change is ended by the next who asks, or taken back",
-  async (step) => {
-    const database = await freshDatabase();
-    const run = async (words: readonly string[], failpoint?: string) => {
-      const args = [...words, "--to", database.url, "--config", config, "--json"];
-      const env = failpoint === undefined ? {} : { OUTGROW_FAILPOINT: failpoint };
-      const { code, signal, stdout } = await startMover(args, env).ended;
-      return { code, signal, said: stdout === "" ? {} : JSON.parse(stdout) };
-    };
-    try {
-      expect(await run(["stage", "dualwrite"], `${step}=kill9`)).toMatchObject({
-        signal: "SIGKILL",
-      });
-      const blocked = await run(["stage", "dualwrite"]);
-      expect(blocked.said).toMatchObject({ ok: false, error: { code: "GATE_CLOSED" } });
-      const back = await run(["stage", "--abort"]);
-      expect(back.said).toMatchObject({ state: { stage: "off", epoch: 2 } });
-      expect(await run(["stage", "dualwrite"], `${step}=kill9`)).toMatchObject({
-        signal: "SIGKILL",
-      });
-      const ended = await run(["stage", "--resume"]);
-      expect(ended.said).toMatchObject({ state: { stage: "dualwrite", epoch: 3 } });
-      expect((await run(["copy"])).said).toMatchObject({ ok: true });
-      expect((await run(["verify"])).said).toMatchObject({ ok: true, clean: true });
-    } finally {
-      await database.drop();
-    }
-  },
-  60_000,
-);
+describe.each(LIVE_PLACES)("into %s", (_, make) => {
+  it.each(STEPS)(
+    "fault F36: killed at %s, the change is ended by the next who asks, or taken back",
+    async (step) => {
+      const place = await make();
+      const run = async (words: readonly string[], failpoint?: string) => {
+        const args = [...words, "--to", place.url, "--config", config, "--json"];
+        const env = { ...place.env, ...(failpoint && { OUTGROW_FAILPOINT: failpoint }) };
+        const { code, signal, stdout } = await startMover(args, env).ended;
+        return { code, signal, said: stdout === "" ? {} : JSON.parse(stdout) };
+      };
+      try {
+        expect(await run(["stage", "dualwrite"], `${step}=kill9`)).toMatchObject({
+          signal: "SIGKILL",
+        });
+        const blocked = await run(["stage", "dualwrite"]);
+        expect(blocked.said).toMatchObject({ ok: false, error: { code: "GATE_CLOSED" } });
+        const back = await run(["stage", "--abort"]);
+        expect(back.said).toMatchObject({ state: { stage: "off", epoch: 2 } });
+        expect(await run(["stage", "dualwrite"], `${step}=kill9`)).toMatchObject({
+          signal: "SIGKILL",
+        });
+        const ended = await run(["stage", "--resume"]);
+        expect(ended.said).toMatchObject({ state: { stage: "dualwrite", epoch: 3 } });
+        expect((await run(["copy"])).said).toMatchObject({ ok: true });
+        expect((await run(["verify"])).said).toMatchObject({ ok: true, clean: true });
+      } finally {
+        await place[Symbol.asyncDispose]();
+      }
+    },
+    60_000,
+  );
+});

@@ -54,7 +54,12 @@ const MUTANTS: Readonly<Record<string, Model>> = {
   "law T2: the checkpoint is written before the records": { copy: "checkpoint early" },
   "sem 18: a copy outranks what was written": { copy: "outranks" },
   "sem 19: a copy takes no heed of what is there": { copy: "heedless" },
-  "sem 20: a deletion leaves nothing behind": { target: { noTombstones: true } },
+  "sem 20: a deletion leaves nothing behind": {
+    faults: SLEEPS,
+    steps: ["advance", "advance"],
+    processes: 3,
+    target: { noTombstones: true },
+  },
   "the conditions of a transaction are not looked at": {
     source: { noExpect: true },
     target: { noExpect: true },

@@ -17,7 +17,12 @@ it("sem 10: a flag that is not answered, not known or not there moves nothing, a
   ];
   for (const { name: stage } of STAGES) {
     for (const asked of noWish) {
-      expect(stepTowards(asked, statusWith({ state: { stage } })).do).toBe("nothing");
+      const step = stepTowards(asked, statusWith({ state: { stage } }));
+      expect(step.do).toBe("nothing");
+      const unknown = asked === "of" || asked === "toString";
+      const code = unknown ? "STAGE_UNKNOWN" : asked ? "FLAG_UNREADABLE" : undefined;
+      expect(step).toHaveProperty("because", expect.any(String));
+      expect("warning" in step ? step.warning?.code : undefined).toBe(code);
     }
   }
 });

@@ -77,6 +77,52 @@ it("sem 2, sem 7, law S4: whatever the other side does, the app's write succeeds
   }
 });
 
+describe("a connection that is cut", () => {
+  it("fault F09: a call that changes nothing is made again, and the app does not hear of it", async () => {
+    const move = new Routed("live");
+    move.hold("k", "v");
+    const failed = new Map<string, number>();
+    move.world.before = (call) => {
+      const times = failed.get(call) ?? 0;
+      failed.set(call, times + 1);
+      if (call.startsWith("target") && times < 2) throw unreachable();
+    };
+    expect((await move.router.read(AT, [KEY]))[0]?.value).toMatchObject({ text: "v" });
+    expect(await move.router.count(AT)).toBe(1);
+    expect(await move.router.issue(2)).toHaveLength(2);
+    expect([failed.get("target.read"), failed.get("target.count")]).toEqual([3, 3]);
+  });
+
+  it("fault F09: one that stays cut ends the call, after a few attempts", async () => {
+    const move = new Routed("live");
+    move.world.before = (call) => {
+      if (call === "target.read") throw unreachable();
+    };
+    await expect(move.router.read(AT, [KEY])).rejects.toMatchObject({ code: "TARGET_UNREACHABLE" });
+    expect(move.world.count("target.read")).toBe(7);
+  });
+
+  it("fault F09: while the stage changes, a call waits for it all the same", async () => {
+    const move = new Routed("shadow");
+    move.hold("k", "old");
+    await move.viewer.refresh();
+    move.say("shadow", 1, { pending: { to: "live", epoch: 2, by: "ada", at: 0 } });
+    await move.viewer.refresh();
+    move.source.fence = 2;
+    let cuts = 4;
+    move.world.before = (call) => {
+      if (!call.startsWith("control")) return;
+      if (cuts-- > 0) throw unreachable();
+      move.enter("live", 2);
+    };
+    const read = move.router.read(AT, [KEY]);
+    await move.router.commit(commitOf({ k: "new" }));
+    expect(move.held("target", "k")).toBe("new");
+    expect((await read)[0]?.key).toBe(KEY);
+    expect(cuts).toBeLessThan(0);
+  });
+});
+
 describe("an answer that is lost", () => {
   it("sem 6: a commit that took place is found by its revision, and not made again", async () => {
     const move = new Routed("dualwrite");

@@ -181,3 +181,96 @@ describe("several conductors", () => {
     expect(move.source.outbox.size).toBe(1);
   });
 });
+
+describe("a conductor that is cut off", () => {
+  const lost = () => new OutgrowError("TARGET_UNREACHABLE");
+
+  it("fault F09: goes on where the change stands, whichever answer is lost, and changes the stage once", async () => {
+    const calls = ["control", "replace", "processes", "raise", "pending", "commit", "settle"];
+    for (const what of calls) {
+      for (const when of ["before", "behind"] as const) {
+        for (let nth = 1; nth <= 2; nth++) {
+          const move = new Routed("shadow");
+          await move.router.commit(commitOf({ k: "v" }));
+          let left = nth;
+          move.world[when] = (call) => {
+            if (call.endsWith(`.${what}`) && --left === 0) throw lost();
+          };
+          const changing = changeStage(conductor(move), begun, "live");
+          await vi.advanceTimersByTimeAsync(20_000);
+          expect(await changing, `${what} ${when} ${nth}`).toMatchObject({
+            stage: "live",
+            epoch: 2,
+          });
+          expect(move.held("target", "k")).toBe("v");
+          const { history } = await stateOf(move);
+          expect(history.filter(({ epoch }) => epoch === 2)).toHaveLength(1);
+        }
+      }
+    }
+  });
+
+  it("fault F09: for good says so in the end, and whoever looks may end the change", async () => {
+    const move = new Routed("shadow");
+    move.world.before = (call) => {
+      if (call === "source.raise") throw lost();
+    };
+    const failed = expect(changeStage(conductor(move), begun, "live")).rejects.toMatchObject({
+      code: "TARGET_UNREACHABLE",
+    });
+    await vi.advanceTimersByTimeAsync(70_000);
+    await failed;
+    expect((await stateOf(move)).pending).toMatchObject({ to: "live", epoch: 2 });
+    move.world.before = () => {};
+    const ending = finish(conductor(move, "bob"));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await ending).toMatchObject({ stage: "live" });
+  });
+
+  it("law S5: takes nobody else's change for its own", async () => {
+    const move = new Routed("shadow");
+    let isFirst = true;
+    move.world.before = (call) => {
+      if (call !== "control.replace" || !isFirst) return;
+      isFirst = false;
+      move.say("shadow", 1, { pending: { to: "live", epoch: 2, by: "bob", at: 0 } });
+      throw lost();
+    };
+    const failed = expect(changeStage(conductor(move), begun, "live")).rejects.toMatchObject({
+      code: "STAGE_TAKEN",
+    });
+    await vi.advanceTimersByTimeAsync(1000);
+    await failed;
+  });
+
+  it("law S5: is told when somebody has taken its change back before it looked again", async () => {
+    const move = new Routed("shadow");
+    let looks = 0;
+    move.world.before = async (call) => {
+      // The first look is before the announcement, the second one is to end the change.
+      if (call !== "control.control" || ++looks !== 2) return;
+      await takeBack(conductor(move, "bob"), 2);
+    };
+    const failed = expect(changeStage(conductor(move), begun, "live")).rejects.toMatchObject({
+      code: "STAGE_CHANGING",
+    });
+    await vi.advanceTimersByTimeAsync(1000);
+    await failed;
+    expect(await stateOf(move)).toMatchObject({ stage: "shadow", epoch: 2 });
+  });
+
+  it("law S5: two who end one change while it goes on are not FENCED by each other", async () => {
+    const move = new Routed("shadow");
+    await move.router.commit(commitOf({ k: "v" }));
+    let isOther = false;
+    move.world.before = async (call) => {
+      if (call !== "target.commit" || isOther) return;
+      isOther = true;
+      // A process of the app has ended it before this delivery arrives.
+      await finish(conductor(move, "bob"));
+    };
+    const changing = changeStage(conductor(move), begun, "live");
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(await changing).toMatchObject({ stage: "live", epoch: 2 });
+  });
+});

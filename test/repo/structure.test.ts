@@ -75,7 +75,9 @@ describe("the structure", () => {
   });
 
   it("no file is above 400 lines, none exports a default, none is left unfinished", () => {
-    const apps = files("apps").filter((file) => /^apps\/[^/]+\/(?:src|test)\//.test(file));
+    const apps = [...files("apps"), ...files("platform")].filter((file) =>
+      /^(?:apps\/[^/]+|platform)\/(?:src|test)\//.test(file),
+    );
     const all = [...files("src"), ...files("test"), ...apps].filter(
       (file) => !file.endsWith("structure.test.ts"),
     );
@@ -94,31 +96,29 @@ describe("the structure", () => {
   });
 });
 
-describe("the package", () => {
-  const manifest = JSON.parse(text("package.json")) as {
-    scripts: Record<string, string>;
-    exports: Record<string, string | { default: string }>;
-    dependencies: Record<string, string>;
-    devDependencies: Record<string, string>;
-  };
+interface Manifest {
+  readonly scripts?: Readonly<Record<string, string>>;
+  readonly exports?: Readonly<Record<string, string | { readonly default: string }>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
 
-  it("sec C-02: runs nothing when it is installed", () => {
-    expect(
-      Object.keys(manifest.scripts).filter((name) => /^(pre|post)?install$|^prepare$/.test(name)),
-    ).toEqual([]);
+const manifestOf = (folder: string): Manifest => JSON.parse(text(join(folder, "package.json")));
+
+describe("the packages", () => {
+  const folders = [".", "platform", ...readdirSync(join(root, "apps")).map((app) => `apps/${app}`)];
+
+  it("sec C-02: run nothing when they are installed", () => {
+    const scripts = folders.flatMap((folder) => Object.keys(manifestOf(folder).scripts ?? {}));
+    const run = scripts.filter((name) => /^(pre|post)?install$|^prepare$/.test(name));
+    expect(run).toEqual([]);
+    expect(scripts).toContain("prepack");
   });
 
-  it("sec C-03: pins every version, and its lockfile names no host", () => {
-    const apps = readdirSync(join(root, "apps")).map(
-      (app) =>
-        JSON.parse(text(`apps/${app}/package.json`)) as Pick<typeof manifest, "dependencies">,
-    );
-    for (const { dependencies } of [
-      manifest,
-      { dependencies: manifest.devDependencies },
-      ...apps,
-    ]) {
-      for (const [name, version] of Object.entries(dependencies)) {
+  it("sec C-03: pin every version, and the lockfile names no host", () => {
+    for (const folder of folders) {
+      const { dependencies, devDependencies } = manifestOf(folder);
+      for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
         expect(version, name).toMatch(name === "outgrow" ? /^file:/ : /^\d/);
       }
     }
@@ -126,7 +126,7 @@ describe("the package", () => {
     expect(text("package-lock.json")).not.toMatch(/"resolved": "[^"]*:/);
   });
 
-  it("has every platform's binaries in its lockfile, or npm ci would refuse it", () => {
+  it("have every system's binaries in their lockfile, or npm ci would refuse it", () => {
     const { packages } = JSON.parse(text("package-lock.json")) as {
       packages: Record<string, { optionalDependencies?: Record<string, string> }>;
     };
@@ -136,11 +136,11 @@ describe("the package", () => {
     expect(missing).toEqual([]);
   });
 
-  it("exports only what a build makes", () => {
-    for (const target of Object.values(manifest.exports)) {
+  it.each([".", "platform"])("of %s: exports only what a build makes", (folder) => {
+    for (const target of Object.values(manifestOf(folder).exports ?? {})) {
       const path = typeof target === "string" ? target : target.default;
       if (!path.startsWith("./dist/")) continue;
-      const source = path.replace("./dist/", "src/").replace(/\.js$/, ".ts");
+      const source = join(folder, path.replace("./dist/", "src/").replace(/\.js$/, ".ts"));
       expect(() => text(source), source).not.toThrow();
     }
   });

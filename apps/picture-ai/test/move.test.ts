@@ -1,5 +1,6 @@
 /** PictureAi crosses while it is used: its data goes where its owner planned, and nobody is sent away. */
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { copy, openTarget, verify } from "outgrow";
 import type { LiveMove, StageName } from "outgrow/move";
 import { describe, expect, it } from "vitest";
@@ -45,37 +46,44 @@ async function settled(move: LiveMove): Promise<void> {
   await expect.poll(async () => (await move.status()).outbox?.count, { timeout: 15_000 }).toBe(0);
 }
 
+/** From off to live, back, and over, with people at work at every stage. @returns what the file then says. */
+async function cross(app: Running): ReturnType<typeof contentsOf> {
+  const { move } = app;
+  if (move === undefined) throw new Error("no move");
+  await use(app, "off");
+  await move.advance("dualwrite");
+  await use(app, "dualwrite");
+  await move.copy();
+  expect(await move.verify()).toMatchObject({ clean: true });
+  await enter(move, "shadow");
+  await use(app, "shadow");
+  await enter(move, "live");
+  await use(app, "live");
+  await move.back();
+  await use(app, "back");
+  await move.verify();
+  await enter(move, "live");
+  await use(app, "over");
+  expect(await move.verify()).toMatchObject({ clean: true });
+  await settled(move);
+
+  const file = await contentsOf(app);
+  const names = ["off", "dualwrite", "shadow", "live", "back", "over"];
+  for (const name of names) {
+    const user = file.users.find(({ email }) => email === `${name}@mail.example`);
+    const own = file.transactions.filter(({ user_id }) => user_id === user?.id);
+    expect(own.map(({ credits }) => credits).sort()).toEqual([-1, -1, -1, -1, 20]);
+    expect(user).toMatchObject({ credits: 19, total_generated: 4 });
+  }
+  expect(new Set(file.transactions.map(({ id }) => id)).size).toBe(file.transactions.length);
+  return file;
+}
+
 describe("PictureAi under way", () => {
   it("into Postgres: serves at every stage, to live, back, and over; credits balance to the unit", async () => {
     const { url } = await freshDatabase();
     await using app = await startApp({ target: url });
-    const { move } = app;
-    if (move === undefined) throw new Error("no move");
-    await use(app, "off");
-    await move.advance("dualwrite");
-    await use(app, "dualwrite");
-    await move.copy();
-    expect(await move.verify()).toMatchObject({ clean: true });
-    await enter(move, "shadow");
-    await use(app, "shadow");
-    await enter(move, "live");
-    await use(app, "live");
-    await move.back();
-    await use(app, "back");
-    await move.verify();
-    await enter(move, "live");
-    await use(app, "over");
-    expect(await move.verify()).toMatchObject({ clean: true });
-    await settled(move);
-
-    const file = await contentsOf(app);
-    const names = ["off", "dualwrite", "shadow", "live", "back", "over"];
-    for (const name of names) {
-      const user = file.users.find(({ email }) => email === `${name}@mail.example`);
-      const own = file.transactions.filter(({ user_id }) => user_id === user?.id);
-      expect(own.map(({ credits }) => credits).sort()).toEqual([-1, -1, -1, -1, 20]);
-      expect(user).toMatchObject({ credits: 19, total_generated: 4 });
-    }
+    const file = await cross(app);
     const rows = await sql(
       url,
       "select id::int, email, credits::int, total_generated::int from users order by id",
@@ -84,7 +92,6 @@ describe("PictureAi under way", () => {
       return { id, email, credits, total_generated };
     });
     expect(rows).toEqual(onFile.sort((a, b) => a.id - b.id));
-    expect(new Set(file.transactions.map(({ id }) => id)).size).toBe(file.transactions.length);
     expect(
       await sql(
         url,
@@ -103,6 +110,47 @@ describe("PictureAi under way", () => {
         pictures: 24,
       },
     ]);
+  });
+
+  it("into Redis: serves at every stage likewise, under the keys of its plan, and to the end", async () => {
+    const { url } = await freshRedis();
+    await using app = await startApp({ target: url });
+    const file = await cross(app);
+    await using raw = new TcpConnection(url);
+    const ask = async (...command: string[]) => (await raw.send([command]))[0];
+    for (const user of file.users) {
+      const { credits, ...rest } = user;
+      const own = file.transactions.filter(({ user_id }) => user_id === user.id);
+      expect(JSON.parse(String(await ask("GET", `user:${user.email}`)))).toEqual(rest);
+      expect(await ask("GET", `user_id:${user.id}`)).toBe(user.email);
+      expect(await ask("GET", `credits:${user.id}`)).toBe(String(credits));
+      const list = (await ask("LRANGE", `transactions:${user.id}`, "0", "-1")) as string[];
+      const ids = list.map((text) => JSON.parse(text).id).sort((a, b) => a - b);
+      expect(ids).toEqual(own.map(({ id }) => id).sort((a, b) => a - b));
+    }
+    const { nextUserId, nextTransactionId } = file as unknown as Record<string, number>;
+    expect(await ask("GET", "counters:nextUserId")).toBe(String(Number(nextUserId) - 1));
+    expect(await ask("GET", "counters:nextTransactionId")).toBe(
+      String(Number(nextTransactionId) - 1),
+    );
+    expect(await ask("KEYS", "{default}:holds:*")).toHaveLength(24);
+    expect(await ask("KEYS", "{default}:payments:*")).toHaveLength(6);
+
+    const { move } = app;
+    await enter(move as LiveMove, "rampdown");
+    await use(app, "rampdown");
+    const { restored } = (await move?.backup(join(app.file, "..", "backups"))) ?? {};
+    expect(restored).toBe(true);
+    await move?.confirm("A. Person");
+    await enter(move as LiveMove, "complete");
+    await use(app, "complete");
+    await move?.leave();
+    const id = JSON.parse(String(await ask("GET", "user:complete@mail.example"))).id;
+    expect(await ask("GET", `credits:${id}`)).toBe("19");
+    // The file is what it was when the last write had reached it.
+    expect((await contentsOf(app)).users.some(({ email }) => email.startsWith("complete"))).toBe(
+      false,
+    );
   });
 
   it("into Redis: the demo's data lies under the keys of its plan, and is what the file says", async () => {

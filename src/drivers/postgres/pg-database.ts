@@ -64,6 +64,9 @@ export async function openPostgres(
     application_name: "outgrow",
   });
   pool.on("error", () => {}); // an idle connection was lost: the next checkout makes a new one
+  // For as long as a connection lives: it can be lost between two statements, or in the very piece of the server's
+  // answer with which it is handed over, and without a listener that would end the process.
+  pool.on("connect", (client) => client.on("error", () => {}));
   const settings = [...SETTINGS, `statement_timeout = ${statementMs}`]
     .map((setting) => `set local ${setting}`)
     .join("; ");
@@ -104,14 +107,11 @@ class PgDatabase implements SqlDatabase {
     const { readOnly = false, signal } = options;
     if (signal?.aborted) throw new OutgrowError("INTERRUPTED");
     const client = await this.#connect();
-    // Without a listener, a connection that is lost between two statements would end the process.
-    const ignore = (): void => {};
-    client.on("error", ignore);
     const sql = new PgTransaction(client);
     let committing = false;
     // Ending the client cuts off what it is waiting for; the server then rolls back. A COMMIT is waited for.
     const interrupt = (): void => {
-      if (!committing) void client.end().catch(ignore);
+      if (!committing) void client.end().catch(() => {});
     };
     signal?.addEventListener("abort", interrupt, { once: true });
     let reusable = false;
@@ -139,8 +139,6 @@ class PgDatabase implements SqlDatabase {
     } finally {
       sql.ended = true;
       signal?.removeEventListener("abort", interrupt);
-      // A connection that is thrown away may still have something to say.
-      if (reusable) client.off("error", ignore);
       client.release(!reusable);
     }
   }

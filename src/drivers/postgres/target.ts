@@ -18,6 +18,7 @@ import { readCatalog } from "./catalog.ts";
 import { type CommitCollection, commitTo } from "./commit.ts";
 import { postgresControl } from "./control.ts";
 import type { SqlDatabase } from "./database.ts";
+import { leaveMove } from "./leave.ts";
 import { PostgresLedger } from "./ledger.ts";
 import { postgresSide } from "./live.ts";
 import { queryRows } from "./query.ts";
@@ -57,6 +58,7 @@ export function postgresTarget(
     live: {
       control: postgresControl(database),
       side: async (name) => postgresSide(database, name, await open(name)),
+      leave: (name, keep) => leaveMove(database, name, keep),
     },
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };

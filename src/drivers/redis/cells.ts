@@ -46,6 +46,11 @@ export interface Entry {
   readonly body: string;
 }
 
+/** Whether the app's own keys say the whole record. */
+export function hasAllInCells({ places, body }: Entry): boolean {
+  return body === "" && places.every(({ at }) => at !== "rest");
+}
+
 export interface Cells {
   /** For the scripts: the kind of each cell, and a counter's property and offset. */
   readonly shape: string;

@@ -24,6 +24,11 @@ export function collectionsOf(
   );
 }
 
+/** Names of a collection's keys, for a person. */
+export function placesOf({ cells, prefix }: CollectionNames): readonly string[] {
+  return cells === undefined ? [`${prefix}*`] : cells.cells.map(({ key }) => key);
+}
+
 /**
  * Whether the keys that declared layouts name are free: a key of somebody else's is never touched.
  *

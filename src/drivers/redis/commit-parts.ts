@@ -1,6 +1,9 @@
 /**
  * A commit cut into what one script carries. Over TCP that is all of a batch; over HTTP it may be some of it. The same
  * commit is always cut in the same places.
+ *
+ * What an app writes is not cut: it holds as a whole, or not at all. Where that is too much for one request its values
+ * are brought beforehand.
  */
 import { OutgrowError } from "../../errors.ts";
 import type { Commit, RecordWrite } from "../../store/driver.ts";
@@ -30,6 +33,8 @@ export interface Part {
   readonly number: number;
   readonly of: number;
   readonly sections: readonly Section[];
+  /** It is more than a request should carry, and not to be cut. */
+  readonly large: boolean;
 }
 
 interface PartsContext {
@@ -45,6 +50,7 @@ export function partsOf(
   commit: Commit,
 ): readonly Part[] {
   const { limits } = connection;
+  const isWhole = mustBeWhole(commit);
   const parts: Section[][] = [[]];
   let room = { records: limits.records, bytes: limits.bytes - ledgerCost(connection, commit) };
   for (const { collection, records } of commit.writes) {
@@ -58,7 +64,8 @@ export function partsOf(
     for (const record of records) {
       const line = lineOf(record, names);
       const cost = costOf(connection, names, line);
-      if (room.records === 0 || (cost > room.bytes && room.records < limits.records)) {
+      if (isWhole) room = { ...room, records: limits.records };
+      else if (room.records === 0 || (cost > room.bytes && room.records < limits.records)) {
         end();
         parts.push([]);
         room = { records: limits.records, bytes: limits.bytes };
@@ -69,8 +76,19 @@ export function partsOf(
     end();
   }
   // What the ledger is told goes with the last part: it must fit even if the records left no room.
-  if (room.bytes < 0) parts.push([]);
-  return parts.map((sections, index) => ({ number: index + 1, of: parts.length, sections }));
+  if (room.bytes < 0 && !isWhole) parts.push([]);
+  const large = room.bytes < 0 && isWhole;
+  return parts.map((sections, index) => ({
+    number: index + 1,
+    of: parts.length,
+    sections,
+    large,
+  }));
+}
+
+/** An app's write, whose condition, fence or outbox is promised together with all of its records. */
+function mustBeWhole({ expects = [], epoch, capture }: Commit): boolean {
+  return expects.length > 0 || epoch !== undefined || capture === true;
 }
 
 function lineOf(record: RecordWrite, { cells }: CollectionNames): Line {

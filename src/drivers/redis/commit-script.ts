@@ -17,6 +17,8 @@
  * Arguments stand in columns: all keys, then all that is known, then all values. So the commands that read take them
  * as they are. A batch of which nothing is there yet needs no verdicts: its columns go into the commands as they came,
  * and it is not indexed until somebody asks for an order (`order-index.ts`).
+ * An app's write in a live move names the epoch of its stage, which the fence may refuse, and its keys go into the
+ * outbox (`live.ts`): before everything that is judged, and after everything that is written.
  * See `commit.ts` for who puts the columns there, and `cells-script.ts` for declared layouts.
  */
 import { dumpRevision } from "../../collection/revision.ts";
@@ -73,6 +75,8 @@ local pieces = {}
 -- An argument that came in pieces beforehand is named by its number.
 local function whole(text)
   if byte(text, 1) ~= 1 then return text end
+  local piece, from, to = string.match(text, '^.(%d+):(%d+):(%d+)$')
+  if piece then return call('GETRANGE', pieces[tonumber(piece)], from, to) end
   return call('GET', pieces[tonumber(sub(text, 2))])
 end
 
@@ -85,14 +89,21 @@ end
 
 const BEGIN = `
 local move, checkpoints, quarantine, raw = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local probe, lease, field, token, checkpoint = take(), take(), take(), take(), take()
+local fence, outbox, waiting = KEYS[5], KEYS[6], KEYS[7]
+local probe, lease, epoch, capture, field, token, checkpoint = take(), take(), take(), take(), take(), take(), take()
 local part, parts = tonumber(take()), tonumber(take())
 local sections = tonumber(take())
 
+-- Before all else: whoever has slept since an earlier stage is to ask where the move is now.
+if epoch ~= '' then
+  local lowest = call('GET', fence)
+  if lowest and tonumber(epoch) < tonumber(lowest) then return {'fenced', 'epoch ' .. epoch .. ' < ' .. lowest} end
+end
 local run = call('HGET', move, 'run')
 if not run then return {'unknown'} end
 if lease ~= '' and call('HGET', move, 'lease') ~= lease then return {'fenced'} end
 local now = call('TIME')
+local stamp = string.format('%.0f', now[1] * 1000000 + now[2])
 now = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
 local function beat()
   if lease ~= '' and probe == '' then call('HSET', move, 'heartbeat', now, 'updated', now) end
@@ -122,7 +133,7 @@ for i = 1, pieceCount do
   if call('EXISTS', pieces[i]) == 0 then return {'pieces'} end
 end
 
-local keyAt = 4
+local keyAt = 7
 local function section_of()
   local plan = {
     name = take(), known = KEYS[keyAt + 1], keys = KEYS[keyAt + 2], order = KEYS[keyAt + 3],
@@ -148,6 +159,10 @@ local function look(plan)
   -- A key of another type under one of our names must be found before anything is written.
   call('ZCARD', plan.keys)
   call('ZCARD', plan.order)
+  if capture ~= '' then
+    call('ZCARD', outbox)
+    call('HLEN', waiting)
+  end
   local known, isNew, there = {}, true, 0
   if call('HLEN', plan.known) == 0 then
     for i = 1, plan.n do known[i] = false end
@@ -318,6 +333,16 @@ local function set_aside(header, bytes)
   call('HSET', quarantine, id, run .. '\\n' .. header)
   call('HSET', raw, id, whole(bytes))
 end
+-- Into the outbox: each key once, as long as it waits, under the newest revision (see live.ts).
+local function note(plan)
+  local prefix = #plan.name .. ':' .. plan.name
+  for i = 1, plan.n do
+    local entry, revision = prefix .. ARGV[plan.field + i], sub(ARGV[plan.side + i], 2, 33)
+    local waits = call('HGET', waiting, entry)
+    if not waits then call('ZADD', outbox, stamp, entry) end
+    if not waits or below(waits, revision) then call('HSET', waiting, entry, revision) end
+  end
+end
 for _, plan in ipairs(plans) do
   if plan.isNew then
     pairs_of('MSET', nil, plan.n, KEYS, plan.names, ARGV, plan.value)
@@ -336,6 +361,7 @@ for _, plan in ipairs(plans) do
   many('HSET', plan.known, plan.sides)
   for _, entry in ipairs(plan.quarantine) do set_aside(entry[1], entry[2]) end
   for _, entry in ipairs(plan.lost) do set_aside(entry[1], entry[2]) end
+  if capture ~= '' then note(plan) end
 end
 for i = 1, tonumber(take()) do
   local header = take()

@@ -7,14 +7,14 @@ import type { QuarantineEntry } from "../../store/ledger.ts";
 import { type Line, type Part, partsOf, type Section } from "./commit-parts.ts";
 import { COMMIT } from "./commit-script.ts";
 import type { RedisConnection } from "./connection.ts";
-import type { CollectionNames, MoveNames } from "./names.ts";
+import type { CollectionNames, LiveNames, MoveNames } from "./names.ts";
 import { Pieces } from "./pieces.ts";
 import type { Reply } from "./resp.ts";
 import { runScript } from "./script.ts";
 
 export interface CommitContext {
   readonly connection: RedisConnection;
-  readonly move: { readonly name: string; readonly names: MoveNames };
+  readonly move: { readonly name: string; readonly names: MoveNames; readonly live: LiveNames };
   readonly collections: ReadonlyMap<string, CollectionNames>;
 }
 
@@ -22,7 +22,6 @@ const NOTHING: CommitReport = { applied: 0, duplicate: 0, stale: 0, conflicts: [
 
 export async function commitTo(context: CommitContext, commit: Commit): Promise<CommitReport> {
   const parts = partsOf(context, commit);
-  checkWhole(commit, parts);
   await failpoint("commit.begin");
   let report = NOTHING;
   for (const part of parts) {
@@ -36,15 +35,6 @@ export async function commitTo(context: CommitContext, commit: Commit): Promise<
   }
   await failpoint("commit.after_commit");
   return report;
-}
-
-/** @throws {OutgrowError} UNSUPPORTED for what only one script can promise, where there are several */
-function checkWhole({ expects = [], capture }: Commit, parts: readonly Part[]): void {
-  if (capture) throw new OutgrowError("UNSUPPORTED", { detail: "a Redis has no outbox" });
-  if (expects.length > 0 && parts.length > 1) {
-    const detail = "writes that expect something have to fit one request";
-    throw new OutgrowError("UNSUPPORTED", { detail });
-  }
 }
 
 function added(a: CommitReport, b: CommitReport): CommitReport {
@@ -98,7 +88,7 @@ async function commitPart(
         throw new OutgrowError("WRITE_CONFLICT", { collection, key });
       }
       case "fenced":
-        throw new OutgrowError("FENCED", { detail: context.move.name });
+        throw new OutgrowError("FENCED", { detail: (said as string) ?? context.move.name });
       case "unknown":
         throw new OutgrowError("MOVE_UNKNOWN", { detail: context.move.name });
       default:
@@ -193,15 +183,18 @@ class Request {
     part: Part,
     origins: ReadonlyMap<string, QuarantineEntry>,
   ) {
-    const { names } = context.move;
+    const { names, live } = context.move;
     this.keys = [names.move, names.checkpoints, names.quarantine, names.raw];
+    this.keys.push(live.fence, live.outbox, live.waiting);
     this.pieces = new Pieces(context.connection, names.piece);
     const isLast = part.number === part.of;
-    const { ledger, lease, probe } = commit;
+    const { ledger, lease, probe, epoch, capture } = commit;
     const checkpoint = ledger?.checkpoint;
     this.args.push(
       probe ? "1" : "",
       lease === undefined ? "" : String(lease.number),
+      epoch === undefined ? "" : String(epoch),
+      capture ? "1" : "",
       checkpoint === undefined ? "" : `${checkpoint.file}:${checkpoint.batch}`,
       // Files are pinned by their fingerprint: the same end and the same number of records is the same batch.
       checkpoint === undefined
@@ -216,7 +209,9 @@ class Request {
     // How many pieces there are is known last.
     const pieceCount = this.args.push("") - 1;
     this.#expectations(context, commit.expects ?? []);
-    for (const section of part.sections) this.#section(section);
+    // Over TCP nothing is too long.
+    const packed = part.large && Number.isFinite(context.connection.limits.argument);
+    for (const section of part.sections) this.#section(section, packed);
     this.#counts(commit, part, isLast);
     const quarantine = isLast ? (ledger?.quarantine ?? []) : [];
     this.args.push(String(quarantine.length));
@@ -228,6 +223,17 @@ class Request {
     }
     this.args[pieceCount] = String(this.pieces.names.length);
     this.keys.push(...this.pieces.names);
+    if (part.large) this.#fits(context.connection);
+  }
+
+  /** @throws {OutgrowError} UNSUPPORTED for what only one script can promise, and is too much for one */
+  #fits(connection: RedisConnection): void {
+    const { limits } = connection;
+    const size = [...this.keys, ...this.args].reduce((sum, text) => sum + connection.cost(text), 0);
+    if (size > (limits.whole ?? limits.bytes)) {
+      const detail = "an app's write has to fit one request: write fewer records at once";
+      throw new OutgrowError("UNSUPPORTED", { detail });
+    }
   }
 
   #entry(entry: QuarantineEntry): void {
@@ -253,7 +259,7 @@ class Request {
     }
   }
 
-  #section({ collection, names, lines }: Section): void {
+  #section({ collection, names, lines }: Section, packed: boolean): void {
     const { keys, args, pieces } = this;
     keys.push(names.known, names.keys, names.order, names.rest, names.claims);
     if (names.cells === undefined) for (const { key } of lines) keys.push(names.record(key));
@@ -263,10 +269,13 @@ class Request {
     args.push(String(lines.length));
     for (const { key } of lines) args.push(key);
     for (const { known } of lines) args.push(known);
-    const before = pieces.names.length;
-    for (const { value } of lines) args.push(pieces.long(value));
+    let areWhole = true;
+    for (const { value } of lines) {
+      const argument = packed ? pieces.packed(value) : pieces.long(value);
+      if (argument !== value) areWhole = false;
+      args.push(argument);
+    }
     if (names.cells !== undefined) for (const { cells } of lines) args.push(cells);
-    const areWhole = pieces.names.length === before;
     if (areWhole && lines.every(({ record }) => record.state === "present")) args[isPlain] = "1";
   }
 

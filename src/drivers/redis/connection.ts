@@ -6,8 +6,16 @@ import { RedisReplyError, type Reply } from "./resp.ts";
 export interface RedisConnection extends AsyncDisposable {
   /** For messages: the address with its password masked. */
   readonly label: string;
-  /** How much one script may carry. A longer argument is brought in pieces beforehand. */
-  readonly limits: { readonly records: number; readonly bytes: number; readonly argument: number };
+  /**
+   * How much one script may carry. A longer argument is brought in pieces beforehand. `whole`: of what is not to be
+   * cut; left out, `bytes`.
+   */
+  readonly limits: {
+    readonly records: number;
+    readonly bytes: number;
+    readonly argument: number;
+    readonly whole?: number;
+  };
   /** What an argument takes of `limits.bytes`. */
   cost(argument: string): number;
   /**

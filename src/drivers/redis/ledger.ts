@@ -13,9 +13,10 @@ import type {
   SourceFile,
   SpillCount,
 } from "../../store/ledger.ts";
-import { checkCells, collectionsOf, countSpills } from "./collections.ts";
+import { checkCells, collectionsOf, countSpills, placesOf } from "./collections.ts";
 import { rawBytes, rawText } from "./commit.ts";
 import { ask, askAll, fields, type RedisConnection, texts } from "./connection.ts";
+import { dropLive } from "./control.ts";
 import {
   acquireLease,
   LEASE_MS,
@@ -43,7 +44,8 @@ end
 for i = 4, many + 3 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[1]) end
 local now = redis.call('TIME')
 now = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
-redis.call('HSETNX', KEYS[1], 'created', now)
+-- Leases of a move that is made anew under the name, and perhaps the number, of one that was dropped go on above those.
+if redis.call('HSETNX', KEYS[1], 'created', now) == 1 then redis.call('HSETNX', KEYS[1], 'lease', now) end
 redis.call('HSET', KEYS[1], 'updated', now)
 for i = many + 4, #ARGV, 2 do
   local value = ARGV[i + 1]
@@ -348,13 +350,11 @@ export class RedisLedger implements Ledger {
     if (move.leased) await this.acquire(name); // refuses while a mover is alive
     const collections = collectionsOf(where, move);
     for (const names of collections.values()) await dropCollection(this.#connection, names);
+    await dropLive(this.#connection, name, namesOf(where).tag);
     await dropLedger(this.#connection, namesOf(where), [...collections.keys()]);
     await unlist(this.#connection, name, where);
     await this.#settleDown();
-    const tables = [...collections.values()].flatMap(({ cells, prefix }) =>
-      cells === undefined ? [`${prefix}*`] : cells.cells.map(({ key }) => key),
-    );
-    return { tables };
+    return { tables: [...collections.values()].flatMap(placesOf) };
   }
 }
 

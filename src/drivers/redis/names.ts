@@ -13,7 +13,13 @@
  *   {tenant}:outgrow:7:rest:collection      hash: ledger key -> where the cells of a record are, and what has none
  *   {tenant}:outgrow:7:claims               hash: name of an app's key -> whose it is
  *   {tenant}:outgrow:7:piece:…              an argument too long for one request, until its commit; lapses by itself
+ *   {tenant}:outgrow:fence:move             the lowest epoch whose writes are taken
+ *   {tenant}:outgrow:outbox:move            sorted set by time: collection and key of what waits to be delivered
+ *   {tenant}:outgrow:waiting:move           hash: the same -> the newest revision that waits
+ *   outgrow:live:move                       hash: the stages of a live move, and the processes that serve it
  *   outgrow:moves                           hash: which moves there are, and the counters of revisions
+ *
+ * What has the move's name rather than its number outlives a copy that is dropped and begun anew.
  *
  * `%` and two hex digits stand for a byte that would be read as something else. `%` and another letter begins
  * what is not plain text.
@@ -67,6 +73,23 @@ export function moveNames(schema: string, tenant: string, id: number): MoveNames
     claims: `${own}:claims`,
     piece: `${own}:piece:`,
   };
+}
+
+/** Names of what a live move has beside its records. */
+export interface LiveNames {
+  readonly fence: string;
+  readonly outbox: string;
+  readonly waiting: string;
+}
+
+export function liveNames(tag: string, move: string): LiveNames {
+  const own = (what: string): string => `${tag}:outgrow:${what}:${part(move)}`;
+  return { fence: own("fence"), outbox: own("outbox"), waiting: own("waiting") };
+}
+
+/** Where the stages of a move are kept: before its first copy nobody knows under which tag it will lie. */
+export function controlName(move: string): string {
+  return `outgrow:live:${move}`;
 }
 
 /** Names of a collection's keys. */

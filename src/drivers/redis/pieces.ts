@@ -2,6 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { askAll, type RedisConnection } from "./connection.ts";
 
+/** A shorter text is not worth its place in a piece. */
+const SHORT = 64;
 /** Long enough for a commit that is tried again for minutes. */
 const LIFE_SECONDS = "3600";
 
@@ -10,6 +12,8 @@ export class Pieces {
   readonly #connection: RedisConnection;
   readonly #prefix: string;
   readonly #texts: string[] = [];
+  /** The one that holds many texts. */
+  #pack: { readonly number: number; bytes: number } | undefined;
 
   constructor(connection: RedisConnection, prefix: string) {
     this.#connection = connection;
@@ -20,8 +24,23 @@ export class Pieces {
   long(argument: string): string {
     const { argument: limit } = this.#connection.limits;
     if (argument.length * 6 <= limit || this.#connection.cost(argument) <= limit) return argument;
-    this.#texts.push(argument);
-    return `\u0001${this.names.push(this.#prefix + randomUUID())}`;
+    return `\u0001${this.#add(argument)}`;
+  }
+
+  /** The same where many that are not long are too much together: they share a piece. */
+  packed(argument: string): string {
+    const long = this.long(argument);
+    if (long !== argument || argument.length < SHORT) return long;
+    this.#pack ??= { number: this.#add(""), bytes: 0 };
+    const { number, bytes: from } = this.#pack;
+    this.#texts[number - 1] += argument;
+    this.#pack.bytes += Buffer.byteLength(argument);
+    return `\u0001${number}:${from}:${this.#pack.bytes - 1}`;
+  }
+
+  #add(text: string): number {
+    this.#texts.push(text);
+    return this.names.push(this.#prefix + randomUUID());
   }
 
   /** Brings what is long, before the script that takes it. */

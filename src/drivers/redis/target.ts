@@ -8,15 +8,20 @@ import type {
   Commit,
   CommitReport,
   Driver,
+  LiveTarget,
   ScanOptions,
   Stored,
   Target,
 } from "../../store/driver.ts";
 import { type Page, type QueryPlan, runQuery } from "../../store/query.ts";
-import { collectionsOf } from "./collections.ts";
+import { collectionsOf, placesOf } from "./collections.ts";
 import { type CommitContext, commitTo } from "./commit.ts";
 import { type RedisConnection, texts } from "./connection.ts";
+import { redisControl } from "./control.ts";
+import { leaveMove } from "./leave.ts";
 import { RedisLedger } from "./ledger.ts";
+import { type LivePlace, redisSide } from "./live.ts";
+import { liveNames } from "./names.ts";
 import type { Preflight } from "./preflight.ts";
 import { issueNumbers, listed, namesOf } from "./registry.ts";
 import { count, read, rebuild, type ScanContext, scan } from "./scan.ts";
@@ -35,6 +40,7 @@ export function redisTarget(
 ): Target & {
   /** What a person should know of this server. */
   readonly notes: readonly string[];
+  readonly live: LiveTarget;
 } {
   const can: Capabilities = {
     transaction: true,
@@ -48,6 +54,28 @@ export function redisTarget(
     if (checked.waits && !checked.durable) await waitForLog(connection);
   };
   const ledger = new RedisLedger(connection, settleDown);
+  const open = async (
+    name: string,
+  ): Promise<{ readonly driver: Driver; readonly place: LivePlace }> => {
+    const where = await listed(connection, name);
+    const move = where === undefined ? undefined : await ledger.find(name);
+    if (where === undefined || move === undefined) {
+      throw new OutgrowError("MOVE_UNKNOWN", { detail: name });
+    }
+    const names = namesOf(where);
+    const live = liveNames(names.tag, name);
+    const context: CommitContext = {
+      connection,
+      move: { name, names, live },
+      collections: collectionsOf(where, move),
+    };
+    const layouts = move.collections.map(({ layout }) => layout);
+    const { tenant } = move;
+    return {
+      driver: new RedisDriver(context, tenant, layouts, can),
+      place: { connection, tenant, names: live, settleDown },
+    };
+  };
   return {
     kind: "redis",
     label: connection.label,
@@ -56,19 +84,18 @@ export function redisTarget(
     catalog: async () => {
       throw new OutgrowError("UNSUPPORTED", { detail: "Redis has no tables to bind to" });
     },
-    async open(name) {
-      const where = await listed(connection, name);
-      const move = where === undefined ? undefined : await ledger.find(name);
-      if (where === undefined || move === undefined) {
-        throw new OutgrowError("MOVE_UNKNOWN", { detail: name });
-      }
-      const context: CommitContext = {
-        connection,
-        move: { name, names: namesOf(where) },
-        collections: collectionsOf(where, move),
-      };
-      const layouts = move.collections.map(({ layout }) => layout);
-      return new RedisDriver(context, move.tenant, layouts, can);
+    open: async (name) => (await open(name)).driver,
+    places(move) {
+      const collections = [...collectionsOf(move, move)];
+      return new Map(collections.map(([name, names]) => [name, placesOf(names)]));
+    },
+    live: {
+      control: redisControl(connection, settleDown),
+      async side(name) {
+        const { driver, place } = await open(name);
+        return redisSide(place, driver);
+      },
+      leave: (name, keep) => leaveMove({ connection, ledger, settleDown }, name, keep),
     },
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };

@@ -16,6 +16,8 @@ const ANSWER_MS = 60_000;
 /** One script of a batch. Redis does nothing else meanwhile, so it is kept below a few tenths of a second. */
 const SCRIPT_RECORDS = 20_000;
 const SCRIPT_BYTES = 16 * 1024 * 1024;
+/** What an app writes at once. */
+const WHOLE_BYTES = 64 * 1024 * 1024;
 
 interface Waiting {
   readonly replies: Reply[];
@@ -29,6 +31,7 @@ export class TcpConnection implements RedisConnection {
   readonly limits = {
     records: SCRIPT_RECORDS,
     bytes: SCRIPT_BYTES,
+    whole: WHOLE_BYTES,
     argument: Number.POSITIVE_INFINITY,
   };
   readonly #url: URL;
