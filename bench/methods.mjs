@@ -21,7 +21,7 @@ export function has(program) {
 }
 
 /** @returns how long it ran, and what it printed. @param servers whose processor time is told as well. */
-async function run(program, parameters, servers = []) {
+async function run(program, parameters, servers = [], ownServers = false) {
   const before = [processorSeconds([process.pid]), processorSeconds(servers)];
   const startedAt = performance.now();
   const child = spawn(program, parameters, { stdio: ["ignore", "pipe", "pipe"] });
@@ -34,7 +34,10 @@ async function run(program, parameters, servers = []) {
   const [clientSeconds, serverSeconds] = after.map((spent, index) =>
     spent === undefined ? undefined : spent - before[index],
   );
-  return { seconds, clientSeconds, serverSeconds, output };
+  // A server that we have started is a child of ours as well.
+  const own =
+    ownServers && clientSeconds !== undefined ? clientSeconds - serverSeconds : clientSeconds;
+  return { seconds, clientSeconds: own, serverSeconds, output };
 }
 
 /** A script of ours, which prints its result last. */
@@ -110,6 +113,12 @@ export class Bench {
     return this.product({ kind: "copy", target, source, move: "bench" });
   }
 
+  /** The command line, into a database or from one that a copy has filled. */
+  cli(command, target, source) {
+    const words = [command, source, "--to", target, "--move", "bench", "--json"];
+    return this.product({ kind: "cli", words });
+  }
+
   /** Tables as a copy makes them, with their indexes, empty; and their rows as text of COPY. */
   encoded(name, source) {
     return this.prepared(`${name}_tables`, async (url) => {
@@ -148,7 +157,12 @@ export class Bench {
 
   async #psql(url, tables) {
     const commands = tables.flatMap(({ copyText, file }) => ["-c", `\\${copyText} from '${file}'`]);
-    const { output: _, ...spent } = await run("psql", ["-qX", url, ...commands], this.servers);
+    const { output: _, ...spent } = await run(
+      "psql",
+      ["-qX", url, ...commands],
+      this.postgres.processes,
+      this.postgres.isOwn,
+    );
     return spent;
   }
 
@@ -179,7 +193,12 @@ export class Bench {
       `LOAD COPY FROM '${file}' (${columns}) INTO ${target} TARGET TABLE generations (${columns}) WITH batch rows = 10000;\n`,
     );
     const options = ["--root-dir", this.folder, command];
-    const { output: _, ...spent } = await run("pgloader", options, this.servers);
+    const { output: _, ...spent } = await run(
+      "pgloader",
+      options,
+      this.postgres.processes,
+      this.postgres.isOwn,
+    );
     await this.#expectRows(url, tables);
     return { ...spent, records: rows };
   }
@@ -266,12 +285,35 @@ export const METHODS = {
     run: async (bench) =>
       bench.import("many", await bench.generations("dexie", bench.many, "many")),
   },
-  "import-large": {
+  "cli-few": {
     run: async (bench) => {
-      const count = Math.ceil(bench.records / 4);
-      const options = { kind: "large", shape: "dexie", count };
-      return bench.import("large", await bench.file("large/large.dexie.json", options));
+      const source = await bench.generations("dexie", bench.few, "few");
+      return bench.cli("copy", await bench.postgres.fresh("cli"), source);
     },
+  },
+  "cli-many": {
+    run: async (bench) => {
+      const source = await bench.generations("dexie", bench.many, "many");
+      return bench.cli("copy", await bench.postgres.fresh("cli"), source);
+    },
+  },
+  "cli-verify": {
+    after: "cli-many",
+    run: async (bench) => {
+      const source = await bench.generations("dexie", bench.many, "many");
+      return bench.cli("verify", bench.postgres.urlOf("cli"), source);
+    },
+  },
+  "cli-large": {
+    run: async (bench) => {
+      const options = { kind: "large", shape: "dexie", count: Math.ceil(bench.records / 4) };
+      const source = await bench.file("large/large.dexie.json", options);
+      return bench.cli("copy", await bench.postgres.fresh("large"), source);
+    },
+  },
+  "cli-redis": {
+    run: async (bench) =>
+      bench.cli("copy", await bench.redis.fresh(), await bench.generations("dexie")),
   },
   "parse-dexie": {
     run: async (bench) =>

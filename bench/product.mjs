@@ -143,7 +143,16 @@ function pgliteImport({ folder, source, move }) {
   });
 }
 
+/** The command line in this process, for what it takes of memory: its flags are those that users have. */
+async function cli({ words }) {
+  process.argv = [process.argv[0], join(dist, "cli/main.js"), ...words];
+  const spent = await timed(() => load("cli/main.js"));
+  if (process.exitCode) throw new Error(`The command ended with ${process.exitCode}.`);
+  return spent;
+}
+
 const JOBS = {
+  cli,
   prepare,
   copy: runCopy,
   verify: runVerify,

@@ -20,6 +20,7 @@ export async function withClient(url, work) {
 }
 
 export class Postgres {
+  isOwn = false;
   url;
   version;
   processes = [];
@@ -33,6 +34,7 @@ export class Postgres {
       const { startPostgres } = await jiti.import("../test/support/postgres.ts");
       // What the tests switch off is what people have on.
       this.#server = await startPostgres({ fsync: "on" });
+      this.isOwn = true;
       this.url = this.#server.url;
     }
     await withClient(this.url, async (client) => {

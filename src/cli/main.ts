@@ -1,7 +1,12 @@
 #!/usr/bin/env node
 /** The command line. One file per command; this one only names them, their words and their options. */
 import { readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+
+// Records live for one batch: room for young objects that grows with their number would only be filled, by a third of
+// all memory, and save no time.
+setFlagsFromString("--semi-space-growth-factor=1");
 
 const { version } = JSON.parse(
   readFileSync(new URL("../../package.json", import.meta.url), "utf8"),

@@ -10,6 +10,7 @@ import { LIMITS, type Value } from "../collection/value.ts";
 import { type ErrorCode, OutgrowError } from "../errors.ts";
 import type { BadRecord, ReadOptions, SourceRecord } from "./format.ts";
 import { type Slice, scanWhole } from "./scanner.ts";
+import { WrittenMembers } from "./written-members.ts";
 
 export type DuplicateNames = NonNullable<ReadOptions["duplicateNames"]>;
 
@@ -61,7 +62,11 @@ function makeRecord(
   const raw = slice.bytes ?? EMPTY;
   if (isFault(decoded)) return { ...decoded, key, position, offset, raw };
   const { value, orders } = decoded;
-  return { value, orders, key, position, offset, bytes: slice.length, raw: () => raw };
+  const written =
+    slice.members === undefined || orders !== undefined || slice.exact
+      ? undefined
+      : new WrittenMembers(value, raw, slice.members);
+  return { value, orders, key, position, offset, bytes: slice.length, written, raw: () => raw };
 }
 
 /** The value of a slice alone, for formats in which it is not yet the record. */

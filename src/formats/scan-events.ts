@@ -37,6 +37,11 @@ export interface Slice {
   /** Offset of its first byte in the text. */
   readonly offset: number;
   readonly length: number;
+  /**
+   * Where each member of an object begins and ends in `bytes`, with the space around it; `undefined` for other
+   * values, and where a number may be -0.
+   */
+  readonly members: readonly number[] | undefined;
   /** Holds a number that a double may not hold. */
   readonly exact: boolean;
   /** Holds an object with a name that JavaScript would move to the front. */

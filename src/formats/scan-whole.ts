@@ -27,7 +27,7 @@ export function scanWhole(bytes: Uint8Array): Slice {
   const start = skipSpace(bytes, 0);
   if (start === bytes.length) fail(start, "the text ends too early");
   const kind = kindOf(bytes[start] as number) ?? fail(start, "no value begins like this");
-  walker.begin(kind);
+  walker.begin(kind, start);
   let end = walker.walk(bytes, start, 0);
   if (end < 0 && kind !== "scalar") fail(bytes.length, "the text ends too early");
   if (end < 0) end = bytes.length;
@@ -61,6 +61,7 @@ export function sliceOf(
     bytes,
     offset: place.offset,
     length: place.length,
+    members: walker.negativeZero ? undefined : walker.members,
     exact: walker.exact,
     digitName: walker.digitName,
     properties: walker.properties,

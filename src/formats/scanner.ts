@@ -209,7 +209,7 @@ export class Scanner {
     this.#kind = kind;
     this.#keep = choice !== "skip";
     this.#start = offset;
-    this.#walker.begin(kind);
+    this.#walker.begin(kind, this.#keep ? offset : undefined);
     return this.#finishSlice();
   }
 

@@ -7,7 +7,7 @@ import { isComputed, type Place, placesOf, type TableAtHand } from "./bind-place
 import type { ColumnRule, SeenProperty } from "./bind-types.ts";
 import type { CatalogColumn, CatalogForeignKey } from "./catalog.ts";
 import { counted } from "./choices.ts";
-import type { Column, SqlValue } from "./layout.ts";
+import type { Column, SqlConstant } from "./layout.ts";
 
 export function bindColumns(at: TableAtHand): Column[] {
   const places = placesOf(at);
@@ -153,7 +153,7 @@ function fillOf(
   { table, options, prefix, findings }: TableAtHand,
   column: CatalogColumn,
   written: Written,
-): Exclude<SqlValue, null> | undefined {
+): Exclude<SqlConstant, null> | undefined {
   const said = options.fills?.[prefix + column.name];
   if (said === undefined) return column.notNull ? defaultFill(column, written) : undefined;
   const fill = fillCell(said, column, written);
@@ -219,7 +219,7 @@ function sayWhatSpills(
   column: CatalogColumn,
   written: Written,
   { seen, path }: Place,
-  fill: SqlValue | undefined,
+  fill: SqlConstant | undefined,
 ): void {
   if (seen === undefined) return;
   const { values, held, tooLong } = heldBy(written, seen);

@@ -4,9 +4,9 @@ import { sqlTypeOf } from "./bind-codec.ts";
 import type { CatalogColumn } from "./catalog.ts";
 import { CODECS, cellText, isUuid } from "./codec.ts";
 import { fitDecimal, plainDecimal } from "./codec-number.ts";
-import type { Column, SqlType, SqlValue } from "./layout.ts";
+import type { Column, SqlConstant, SqlType } from "./layout.ts";
 
-type Cell = Exclude<SqlValue, null>;
+type Cell = Exclude<SqlConstant, null>;
 
 /**
  * The default of a column as a cell, when it is a constant that we can write. Postgres spells constants as their

@@ -1,5 +1,5 @@
 /** What binding a collection to somebody's tables is told, and what it has to say. */
-import type { ChildTableLayout, Column, KeyColumn, Layout, SqlValue } from "./layout.ts";
+import type { ChildTableLayout, Column, KeyColumn, Layout, SqlConstant } from "./layout.ts";
 import type { Kind } from "./profile-properties.ts";
 
 /** What was seen under one name: see PropertyProfile, which is one. */
@@ -76,8 +76,8 @@ export interface BindOptions {
   readonly columns?: ColumnPaths | undefined;
   readonly rules?: Readonly<Record<string, ColumnRule>> | undefined;
   /** Cells for columns that refuse NULL, where a record has nothing that fits. */
-  readonly fills?: Readonly<Record<string, Exclude<SqlValue, null>>> | undefined;
-  readonly constants?: Readonly<Record<string, Exclude<SqlValue, null>>> | undefined;
+  readonly fills?: Readonly<Record<string, Exclude<SqlConstant, null>>> | undefined;
+  readonly constants?: Readonly<Record<string, Exclude<SqlConstant, null>>> | undefined;
   readonly children?: Readonly<Record<string, ChildOptions>> | undefined;
   /** Which collection lies in which table, of all of the move. */
   readonly collections?: Readonly<Record<string, string>> | undefined;

@@ -124,6 +124,10 @@ function offsetMinutes(offset: string): number {
 
 /** `2026-02-06 00:45:19.27+00` as `2026-02-06T00:45:19.270Z`; digits below the millisecond stay. */
 export function isoFromSql(text: string): string {
+  // By far the most are of this form, with a year of four digits and no more than milliseconds.
+  if (text.length <= 26 && text[10] === " " && text[19] === "." && text.endsWith("+00")) {
+    return `${text.slice(0, 10)}T${text.slice(11, -3).padEnd(12, "0")}Z`;
+  }
   const [date = "", clock] = text.split(" ");
   // `infinity`, and dates: there is no clock.
   if (clock === undefined) return /^\d/.test(text) ? `${date}T00:00:00.000Z` : text;

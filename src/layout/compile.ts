@@ -18,7 +18,7 @@ import { type ObjectValue, setOwn, type Value } from "../collection/value.ts";
 import { OutgrowError } from "../errors.ts";
 import { keyCell, keyType, ledgerKeyOf } from "./codec.ts";
 import { type Cells, decodeRow, type Family, parentKeyText } from "./decode-row.ts";
-import { type RootKey, RowEncoder, type Told } from "./encode-row.ts";
+import { type RootKey, RowEncoder, type Told, type Written } from "./encode-row.ts";
 import type { ChildTableLayout, Layout, SqlType, SqlValue, TableLayout } from "./layout.ts";
 import { columnCells, type RowTree, rowTree } from "./row-tree.ts";
 
@@ -63,6 +63,7 @@ export interface CompiledLayout {
    *
    * @param key ledger text.
    * @param told of each value that its column could not hold, with the reason's code; and of late cells.
+   * @param written of this very value: cells of JSON columns then are bytes.
    * @returns the rest's text where it lies in the ledger, else null.
    * @throws {OutgrowError} KEY_TYPE when the key column cannot hold the key.
    */
@@ -72,6 +73,7 @@ export interface CompiledLayout {
     tenant: string,
     rows: SqlValue[][][],
     told: Told,
+    written?: Written,
   ): string | null;
   decode(row: StoredRow): { readonly key: string; readonly value: Value };
 }
@@ -92,13 +94,13 @@ export function compileLayout(layout: Layout): CompiledLayout {
     restInLedger,
     rowKey,
     keyFits: (key) => rowKey(key, "") !== undefined,
-    encode(key, value, tenant, rows, told) {
+    encode(key, value, tenant, rows, told, written) {
       const cell = rowKey(key, tenant);
       if (cell === undefined) throw new OutgrowError("KEY_TYPE", { collection: layout.collection });
       const tenantCell = keyAt === 1 ? [tenant] : [];
       const row: SqlValue[] = [...tenantCell, cell, ...constants];
       const rootKey = keyOf(keyProperty, key, cell);
-      const to = { tenant, tenantCell, rows, told };
+      const to = { tenant, tenantCell, rows, told, written };
       const rest = restText(encoder.encode(value, row, [cell], rootKey, to));
       if (!restInLedger) row.push(rest);
       rows[0]?.push(row);

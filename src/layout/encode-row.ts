@@ -24,8 +24,16 @@ export interface Told {
   readonly late: (cell: LateCell) => void;
 }
 
+/** How the members of a record were written in its source, in the order in which the record has them. */
+export interface Written {
+  readonly count: number;
+  /** JSON in UTF-8 that jsonb takes and gives back as the member's value; `undefined` where that is not certain. */
+  at(index: number): Uint8Array | undefined;
+}
+
 /** What encoding one record needs and fills. */
 interface Encoding {
+  readonly written: Written | undefined;
   readonly space: KeySpace;
   /** Whether rows carry their tenant. */
   readonly tenantCell: readonly SqlValue[];
@@ -70,6 +78,7 @@ export class RowEncoder {
       readonly tenantCell: readonly SqlValue[];
       readonly rows: SqlValue[][][];
       readonly told: Told;
+      readonly written: Written | undefined;
     },
   ): RowRest {
     const encoding: Encoding = { space: to, ...to, placed: 0 };
@@ -93,11 +102,16 @@ function encodeGroup(
     setOwn(rest, name, kept);
   };
   const keyProperty = key?.property;
-  for (const name of Object.keys(object)) {
+  const names = Object.keys(object);
+  // Only the record itself has its members' places. One of two equal names is gone from the value.
+  const written = key !== undefined && to.written?.count === names.length ? to.written : undefined;
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string;
     const held = object[name];
     const node = group.nodes.get(name);
     if (node !== undefined) {
-      const kept = encodeNode(to, node, held, row, pk);
+      const json = written !== undefined && node.field?.isJson ? written.at(index) : undefined;
+      const kept = encodeNode(to, node, held, row, pk, json);
       if (kept !== PLACED) keep(name, kept);
     } else if (name !== keyProperty || !(key as RootKey).says(held)) {
       keep(name, held);
@@ -120,9 +134,10 @@ function encodeNode(
   held: Value,
   row: SqlValue[],
   pk: readonly SqlValue[],
+  json?: Uint8Array,
 ): Kept {
   if (field !== undefined) {
-    const kept = encodeField(to, field, held, row);
+    const kept = encodeField(to, field, held, row, json);
     return field.column.late === true ? postpone(to, field, held, kept, row, pk) : kept;
   }
   if (child !== undefined) return encodeChildren(to, child, held, row, pk);
@@ -133,13 +148,19 @@ function encodeNode(
   return rest ?? (to.placed === before ? {} : PLACED);
 }
 
-function encodeField(to: Encoding, field: Field, held: Value, row: SqlValue[]): Kept {
+function encodeField(
+  to: Encoding,
+  field: Field,
+  held: Value,
+  row: SqlValue[],
+  json?: Uint8Array,
+): Kept {
   const { column, label, codec, at, fillText } = field;
   if (held === null) {
     if (fillText !== undefined) return spelt(fillText, null);
     return column.nullMeans === "null" ? PLACED : null;
   }
-  const cell = codec.encode(held, column, to.space);
+  const cell = json ?? codec.encode(held, column, to.space);
   if (cell !== undefined) {
     row[at] = cell;
     if (field.hasForm) row[at + 1] = offsetForm(held);

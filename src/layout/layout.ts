@@ -71,10 +71,13 @@ export type SqlType =
   | "json";
 
 /**
- * One cell on its way into a table. Milliseconds since 1970 for timestamptz, timestamp and date; decimal digits
- * as text for numeric; JSON text for json and jsonb.
+ * One cell as a layout names it. Milliseconds since 1970 for timestamptz, timestamp and date; decimal digits as text
+ * for numeric; JSON text for json and jsonb.
  */
-export type SqlValue = null | string | number | boolean | readonly string[];
+export type SqlConstant = null | string | number | boolean | readonly string[];
+
+/** One cell on its way into a table. JSON text for jsonb may be bytes of UTF-8. */
+export type SqlValue = SqlConstant | Uint8Array;
 
 export interface Column {
   /** Unquoted SQL name. */
@@ -109,7 +112,7 @@ export interface Column {
   /** The rule that allows cells which only stand for the value. Counted; the rest keeps what was written. */
   readonly coerce?: boolean | undefined;
   /** Refuses NULL: this cell is written where the record has nothing that fits. The rest says so. */
-  readonly fill?: SqlValue | undefined;
+  readonly fill?: SqlConstant | undefined;
 }
 
 /** Where a record's key comes from. */
@@ -137,7 +140,7 @@ export interface KeyColumn {
 export interface ConstantColumn {
   readonly name: string;
   readonly type: SqlType;
-  readonly cell: Exclude<SqlValue, null>;
+  readonly cell: Exclude<SqlConstant, null>;
 }
 
 export interface IndexLayout {

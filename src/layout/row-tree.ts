@@ -16,6 +16,8 @@ export interface Field {
   /** Index of its table in `Layout.tables`. */
   readonly table: number;
   readonly hasForm: boolean;
+  /** Whether any JSON text is a cell of it. */
+  readonly isJson: boolean;
   /** Whether a cell of it says that the object it is in is there: fills always are, late cells may not be yet. */
   readonly marks: boolean;
   readonly coerces: boolean;
@@ -134,6 +136,7 @@ function fieldOf(column: Column, at: number, table: number, inside: readonly str
     table,
     marks: column.fill === undefined && column.late !== true,
     hasForm: column.offsetColumn !== undefined,
+    isJson: column.codec === "jsonb" && columnType(column) === "jsonb" && column.late === undefined,
     coerces: codec.coerce !== undefined && (codec.always === true || column.coerce === true),
     fillText: column.fill === undefined ? undefined : cellText(column.fill, column),
   };

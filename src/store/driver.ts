@@ -15,6 +15,7 @@ import type { Revision } from "../collection/revision.ts";
 import type { Value } from "../collection/value.ts";
 import type { OutgrowError } from "../errors.ts";
 import type { Catalog } from "../layout/catalog.ts";
+import type { Written } from "../layout/encode-row.ts";
 import type { Layout } from "../layout/layout.ts";
 import type { Control } from "./control.ts";
 import type {
@@ -60,6 +61,8 @@ export interface RecordWrite extends Omit<Change, "state"> {
     readonly offset: number;
     readonly raw: Uint8Array;
   };
+  /** The bytes of its members in the source, where they are JSON as the value says it. */
+  readonly written?: Written | undefined;
   /**
    * Called by a driver that has encoded the record and needs its value no more, unless the commit fails: it may be
    * let go, and is read again from its bytes by whoever asks for it after all.

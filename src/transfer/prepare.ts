@@ -11,6 +11,7 @@ import { LIMITS, type Value } from "../collection/value.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { SourceBatch, SourceRecord } from "../formats/format.ts";
 import type { CompiledLayout } from "../layout/compile.ts";
+import type { Written } from "../layout/encode-row.ts";
 import { keyAt, keyBytes } from "../layout/profile.ts";
 import type { RecordWrite } from "../store/driver.ts";
 import type { QuarantineEntry } from "../store/ledger.ts";
@@ -53,6 +54,7 @@ class SourceWrite implements RecordWrite {
   readonly position: number;
   readonly exception: RecordWrite["exception"];
   readonly origin: NonNullable<RecordWrite["origin"]>;
+  written: Written | undefined;
   readonly #formatKey: Key | undefined;
   readonly #again: Preparation["again"];
   #value: Value;
@@ -69,6 +71,7 @@ class SourceWrite implements RecordWrite {
     this.#formatKey = record.key;
     this.#again = by.again;
     this.#value = record.value;
+    if (record.written?.value === record.value) this.written = record.written;
   }
 
   get value(): Value {
@@ -85,6 +88,7 @@ class SourceWrite implements RecordWrite {
     if (this.#again === undefined) return;
     this.#isHeld = false;
     this.#value = undefined;
+    this.written = undefined;
   }
 }
 

@@ -18,6 +18,9 @@ import { recordKey } from "./prepare.ts";
 import { Meter } from "./progress.ts";
 import { openSurveyed, type Source, type SourceCollection, type SourceOptions } from "./source.ts";
 
+/** How many records are rebuilt at a time: enough to be worth a question, few enough to be gone by the next. */
+const REBUILT_RECORDS = 500;
+
 /** How many records of differing buckets are held in memory at a time. */
 const HELD_RECORDS = 100_000;
 
@@ -84,24 +87,27 @@ export async function verify(
   const meter = new Meter("verify", source.bytes, options.onProgress);
   const differences: Difference[] = [];
   const collections: VerifiedCollection[] = [];
-  const layouts = new Map(driver.layouts.map((layout) => [layout.collection, layout]));
-  const sums = await sumSource(source, move, layouts, meter, options);
-  for (const part of source.collections) {
-    const layout = layouts.get(part.collection);
-    if (layout === undefined) continue;
-    const check = new CollectionCheck({
-      source,
-      part,
-      move,
-      driver,
-      layout: compileLayout(layout),
-      options,
-      quarantined: quarantined.filter((entry) => entry.collection === part.collection),
-    });
-    const result = await check.run(sums.get(part.collection) as SourceSums);
-    collections.push(result.summary);
-    const room = (options.maxDifferences ?? 1000) - differences.length;
-    differences.push(...result.differences.slice(0, Math.max(room, 0)));
+  const layouts = layoutsOf(source, move, driver);
+  // The source is read while the target is asked: otherwise one of them would always wait for the other.
+  const giveUp = new AbortController();
+  const sums = sumSource(source, layouts, meter, [options.signal, giveUp.signal]);
+  sums.catch(() => {}); // awaited where the first collection is compared
+  try {
+    for (const part of source.collections) {
+      const check = new CollectionCheck({
+        ...{ source, part, move, driver, options },
+        layout: layouts.get(part.collection) as CompiledLayout,
+        quarantined: quarantined.filter((entry) => entry.collection === part.collection),
+      });
+      const result = await check.run(sums);
+      collections.push(result.summary);
+      const room = (options.maxDifferences ?? 1000) - differences.length;
+      differences.push(...result.differences.slice(0, Math.max(room, 0)));
+    }
+    await sums;
+  } finally {
+    giveUp.abort();
+    await sums.catch(() => {});
   }
   meter.finish();
   const clean = collections.every(
@@ -153,33 +159,37 @@ function emptyBuckets(): DigestSum[] {
   return Array.from({ length: BUCKETS }, () => new DigestSum());
 }
 
+/** By collection of the source. @throws {OutgrowError} MOVE_INCOMPLETE */
+function layoutsOf(source: Source, move: Move, driver: Driver): Map<string, CompiledLayout> {
+  const compiled = new Map<string, CompiledLayout>();
+  for (const { collection } of source.collections) {
+    const layout = driver.layouts.find((one) => one.collection === collection);
+    if (layout === undefined) {
+      const detail = `move ${move.name} did not copy it`;
+      throw new OutgrowError("MOVE_INCOMPLETE", { collection, detail });
+    }
+    compiled.set(collection, compileLayout(layout));
+  }
+  return compiled;
+}
+
 /** One pass over the source, for all collections together. */
 async function sumSource(
   source: Source,
-  move: Move,
-  layouts: ReadonlyMap<string, Parameters<typeof compileLayout>[0]>,
+  layouts: ReadonlyMap<string, CompiledLayout>,
   meter: Meter,
-  options: VerifyOptions,
+  signals: readonly (AbortSignal | undefined)[],
 ): Promise<Map<string, SourceSums>> {
   const sums = new Map<string, SourceSums>();
-  const compiled = new Map<string, CompiledLayout>();
-  for (const { collection } of source.collections) {
-    const layout = layouts.get(collection);
-    if (layout === undefined) {
-      throw new OutgrowError("MOVE_INCOMPLETE", {
-        collection,
-        detail: `move ${move.name} did not copy it`,
-      });
-    }
-    compiled.set(collection, compileLayout(layout));
+  for (const collection of layouts.keys()) {
     sums.set(collection, { buckets: emptyBuckets(), records: 0, keyless: 0 });
   }
   for (const file of source.files.keys()) {
     const before = source.bytesBefore(file);
     for await (const batch of source.read(file)) {
-      throwIfInterrupted(options.signal);
+      for (const signal of signals) throwIfInterrupted(signal);
       const sum = sums.get(batch.collection);
-      const layout = compiled.get(batch.collection);
+      const layout = layouts.get(batch.collection);
       if (sum === undefined || layout === undefined) continue;
       sum.keyless += batch.bad.length;
       for (const record of batch.records) {
@@ -223,7 +233,8 @@ class CollectionCheck {
     this.#context = context;
   }
 
-  async run(sums: SourceSums): Promise<{
+  /** @param source what the pass over the source finds, whenever that ends. */
+  async run(source: Promise<ReadonlyMap<string, SourceSums>>): Promise<{
     readonly summary: VerifiedCollection;
     readonly differences: readonly Difference[];
   }> {
@@ -238,6 +249,7 @@ class CollectionCheck {
       }
       target += batch.length;
     }
+    const sums = (await source).get(this.#context.part.collection) as SourceSums;
     const bad = buckets.flatMap((bucket, index) =>
       bucket.equals(sums.buckets[index] as DigestSum) ? [] : [index],
     );
@@ -266,7 +278,7 @@ class CollectionCheck {
     const { driver, move, part, options } = this.#context;
     return driver.rebuild(
       { tenant: move.tenant, collection: part.collection },
-      { signal: options.signal },
+      { signal: options.signal, size: REBUILT_RECORDS },
     );
   }
 

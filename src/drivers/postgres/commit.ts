@@ -225,7 +225,7 @@ async function encodePart(
   for (const record of records) {
     const isPresent = record.state === "present";
     // Of a key that goes, only the key's own cells are needed.
-    encoded.add(record.key, isPresent ? record.value : {}, spill);
+    encoded.add(record.key, isPresent ? record.value : {}, spill, record.written);
     record.letGo?.();
     present &&= isPresent;
     if (++at % BREATH === 0) await breathe();

@@ -6,7 +6,7 @@ import type { SqlType, SqlValue } from "../../layout/layout.ts";
 
 /** What a binary column can be: those of layouts, and those of our own tables. */
 export type CopyType = SqlType | "bytea";
-export type CopyValue = SqlValue | Uint8Array;
+export type CopyValue = SqlValue;
 
 const SIGNATURE = Buffer.from("PGCOPY\n\u00ff\r\n\u0000", "latin1");
 const CHUNK_BYTES = 256 * 1024;
@@ -105,7 +105,7 @@ const FIELDS: Readonly<Record<CopyType, Field>> = {
   numeric:            (chunks, value) => numeric(chunks, value as string),
   date:               (chunks, value) => { chunks.room(8); chunks.int32(4); chunks.int32(Math.floor(((value as number) - EPOCH_2000_MS) / DAY_MS)); },
   timestamp:          (chunks, value) => { chunks.room(12); chunks.int32(8); microseconds(chunks, value as number); },
-  jsonb:              (chunks, value) => jsonb(chunks, value as string),
+  jsonb:              (chunks, value) => jsonb(chunks, value as string | Uint8Array),
   "text[]":           (chunks, value) => textList(chunks, value as readonly string[], TEXT_OID),
   "varchar[]":        (chunks, value) => textList(chunks, value as readonly string[], VARCHAR_OID),
   timestamptz:        (chunks, value) => { chunks.room(12); chunks.int32(8); microseconds(chunks, value as number); },
@@ -114,9 +114,17 @@ const FIELDS: Readonly<Record<CopyType, Field>> = {
 };
 
 /** jsonb_recv: a version, then the text. */
-function jsonb(chunks: Chunks, text: string): void {
-  chunks.text(text, 1);
-  chunks.buffer[chunks.start] = 1;
+function jsonb(chunks: Chunks, text: string | Uint8Array): void {
+  if (typeof text === "string") {
+    chunks.text(text, 1);
+    chunks.buffer[chunks.start] = 1;
+    return;
+  }
+  chunks.room(5 + text.length);
+  chunks.int32(1 + text.length);
+  chunks.buffer[chunks.at++] = 1;
+  chunks.buffer.set(text, chunks.at);
+  chunks.at += text.length;
 }
 
 const HEX = new Uint8Array(256);

@@ -8,7 +8,7 @@
  */
 import type { CompiledLayout, StoredRow } from "../../layout/compile.ts";
 import type { Cells, Family } from "../../layout/decode-row.ts";
-import type { SqlValue } from "../../layout/layout.ts";
+import type { SqlConstant } from "../../layout/layout.ts";
 import { literal, qualified, quote } from "./quote.ts";
 import { columnList, ledgerKeySql } from "./tables.ts";
 
@@ -99,7 +99,7 @@ export function rootSql(
 }
 
 /** A constant's cell as SQL: untyped, so that the column's type decides. */
-function constant(cell: Exclude<SqlValue, null>): string {
+function constant(cell: Exclude<SqlConstant, null>): string {
   if (typeof cell === "boolean" || typeof cell === "number") return String(cell);
   return literal(Array.isArray(cell) ? JSON.stringify(cell) : (cell as string));
 }

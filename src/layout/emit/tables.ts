@@ -10,7 +10,7 @@ import type {
   ForeignKey,
   KeyColumn,
   Layout,
-  SqlValue,
+  SqlConstant,
   TableLayout,
 } from "../layout.ts";
 import { sqlName } from "../names.ts";
@@ -37,8 +37,8 @@ export interface DescribedColumn {
   readonly nullable: boolean;
   /** Compares as bytes do: keys and what refers to them, so that they join without a collation of their own. */
   readonly collate?: "C" | undefined;
-  /** As a cell: see `SqlValue`. */
-  readonly default?: Exclude<SqlValue, null> | undefined;
+  /** As a cell: see `SqlConstant`. */
+  readonly default?: Exclude<SqlConstant, null> | undefined;
 }
 
 export interface DescribedTable {
