@@ -129,6 +129,18 @@ export const LINES = [
     ...{ kind: "faster", method: "redis-import", than: "redis-hset", atLeast: 1 },
   },
   {
+    name: "credits-postgres",
+    what: "Postgres: a spend with key, entry and answer, 16 clients",
+    against: "a bare UPDATE of the balance",
+    ...{ kind: "faster", method: "credits-postgres", than: "credits-update", atLeast: 0.8 },
+  },
+  {
+    name: "credits-redis",
+    what: "Redis: a spend with key, entry and answer, 16 clients",
+    against: "a bare script: key, balance, entry (ioredis)",
+    ...{ kind: "faster", method: "credits-redis", than: "credits-lua", atLeast: 0.8 },
+  },
+  {
     name: "growth",
     what: "time per record of an import of many records",
     against: "of few",

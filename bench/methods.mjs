@@ -88,6 +88,13 @@ export class Bench {
     return script("bare.mjs", [], job);
   }
 
+  /** Spends: a few for each record of the usual number, or there would be minutes of them. */
+  credits(kind, url) {
+    const dist = join(this.dist, "../platform/dist");
+    const count = Math.ceil(this.records / 10);
+    return script("credits.mjs", [dist], { kind, url, count, servers: this.servers });
+  }
+
   #templates = new Map();
 
   /** A copy of a database that is filled once. */
@@ -231,6 +238,10 @@ export class Bench {
 }
 
 /** In the order of a round. `after` names what must have run before in the same round. */
+const credits = (kind, server) => ({
+  run: async (bench) => bench.credits(kind, await bench[server].fresh("credits")),
+});
+
 export const METHODS = {
   nothing: { run: (bench) => bench.bare({ kind: "nothing" }) },
   "cli-start": { run: cliStart },
@@ -357,6 +368,10 @@ export const METHODS = {
         count: bench.records,
       }),
   },
+  "credits-update": credits("update", "postgres"),
+  "credits-postgres": credits("postgres", "postgres"),
+  "credits-lua": credits("lua", "redis"),
+  "credits-redis": credits("redis", "redis"),
   "redis-import": {
     run: async (bench) => {
       const target = await bench.redis.fresh();

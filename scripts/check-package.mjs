@@ -1,4 +1,4 @@
-// Packs the package, installs the tarball into an empty project, and uses it there as the README says.
+// Packs the packages, installs the tarballs into an empty project, and uses them there as their READMEs say.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -35,11 +35,15 @@ function expect(condition, message) {
 }
 
 execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: "inherit" });
-const [packed] = [
-  JSON.parse(sh("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", work], root)),
-].flat();
-const pack = packed.files === undefined ? Object.values(packed)[0] : packed;
+function packOf(folder) {
+  const parameters = ["pack", "--json", "--ignore-scripts", "--pack-destination", work];
+  const [packed] = [JSON.parse(sh("npm", parameters, folder))].flat();
+  return packed.files === undefined ? Object.values(packed)[0] : packed;
+}
+const pack = packOf(root);
 const tarball = join(work, pack.filename);
+const platform = packOf(join(root, "platform"));
+const platformTarball = join(work, platform.filename);
 
 check("the tarball holds what it should and nothing else", () => {
   const allowed = /^(dist\/|demo\/|README\.md$|LICENSE$|CHANGELOG\.md$|package\.json$)/;
@@ -49,6 +53,10 @@ check("the tarball holds what it should and nothing else", () => {
     pack.files.some(({ path }) => path === "dist/cli/main.js"),
     "no command line in it",
   );
+});
+check("the platform's tarball holds what it should and nothing else", () => {
+  const strange = platform.files.filter(({ path }) => !/^(dist\/|[^/]+\.(md|json)$)/.test(path));
+  expect(strange.length === 0, `unexpected: ${strange.map(({ path }) => path).join(", ")}`);
 });
 check("no install scripts", () => {
   const { scripts = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -139,8 +147,31 @@ check("what `outgrow init` writes has types and runs", () => {
   const printed = sh(process.execPath, ["app/out/use.js"]);
   expect(printed.trim() === "c@example.com a@example.com", `it printed ${printed}`);
 });
-check("publint", () => sh(bin("publint"), ["--strict", tarball], root));
-check("are the types wrong", () => sh(bin("attw"), ["--profile", "esm-only", tarball], root));
+check("the platform installs beside it, and its README's example has types and runs", () => {
+  sh("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", platformTarball]);
+  mkdirSync(join(project, "credits"));
+  const text = readFileSync(join(root, "platform", "README.md"), "utf8");
+  writeFileSync(
+    join(project, "credits", "example.ts"),
+    /```ts\n([\s\S]*?)```/.exec(text)?.[1] ?? "",
+  );
+  const { compilerOptions } = JSON.parse(readFileSync(join(project, "tsconfig.json"), "utf8"));
+  writeFileSync(
+    join(project, "credits", "tsconfig.json"),
+    JSON.stringify({
+      // PGlite's own types want those of Emscripten.
+      compilerOptions: { ...compilerOptions, outDir: "out", skipLibCheck: true },
+      files: ["example.ts"],
+    }),
+  );
+  sh(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", "credits"]);
+  const printed = sh(process.execPath, ["credits/out/example.js"]);
+  expect(printed === "{ available: 19, held: 0 }\ntrue\n", `it printed ${printed}`);
+});
+for (const archive of [tarball, platformTarball]) {
+  check("publint", () => sh(bin("publint"), ["--strict", archive], root));
+  check("are the types wrong", () => sh(bin("attw"), ["--profile", "esm-only", archive], root));
+}
 
 rmSync(work, { recursive: true, force: true });
 console.log(`${passed} passed, ${failed} failed`);

@@ -30,6 +30,7 @@ export const ERRORS = {
   HOLD_CLOSED:          { status: 409, retry: false, say: "The hold was captured or voided before", next: "See the account's history." },
   HOLD_EXPIRED:         { status: 409, retry: false, say: "The hold's time was over, and its credits went back", next: "Reserve again, for longer." },
   CAPTURE_TOO_LARGE:    { status: 422, retry: false, say: "More was to be captured than is held", next: "Capture at most what was reserved, and spend the rest." },
+  ACCOUNT_FROZEN:       { status: 423, retry: false, say: "The account is frozen, and nothing was changed", next: "See what reconcile finds; when it is put right, thaw the account and ask again." },
   REFUND_UNKNOWN:       { status: 404, retry: false, say: "The account's history has nothing at this place that can be refunded", next: "Name the place of a spend or of a capture." },
   REFUND_TOO_LARGE:     { status: 409, retry: false, say: "More would be refunded than was spent", next: "See what was refunded before in the account's history." },
   BALANCE_TOO_LARGE:    { status: 422, retry: false, say: "The balance would pass 9007199254740991", next: "Nobody needs so many: see where the amount comes from." },

@@ -54,7 +54,7 @@ export interface LiveMove extends AsyncDisposable {
   /** The gates into the next stage; none where there is no next. */
   gates(): Promise<{ readonly to: StageName | undefined; readonly gates: readonly Gate[] }>;
   /**
-   * One stage forward.
+   * One stage forward. A store that does not answer is waited for, for a minute; so in `back` and `resume`.
    * @throws {OutgrowError} GATE_CLOSED with the first sentence; STAGE_TAKEN, STAGE_CHANGING, STAGE_FINAL
    */
   advance(to?: StageName): Promise<MoveState>;
@@ -300,6 +300,10 @@ class OpenMove implements LiveMove {
       throw new OutgrowError("GATE_CLOSED", { detail });
     }
     await source.leave();
+    // Whoever made the move complete may have died before it had cleared away.
+    if ((await this.#work.target.ledger.find(this.name)) !== undefined) {
+      await (await live.side(this.name)).standDown?.();
+    }
     if (!forget) return;
     const serving = (await this.status()).processes.find(({ alive }) => alive);
     if (serving !== undefined) {

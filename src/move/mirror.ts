@@ -174,6 +174,9 @@ const fullIdOf = ({ tenant, collection, key }: OutboxEntry): string =>
 
 const IDLE_MS = 200;
 const LONGEST_MS = 5000;
+/** Times as long as a delivery took, the mirror rests: a file is written as a whole, and the app waits meanwhile. */
+const REST = 3;
+const LONGEST_REST_MS = 1000;
 
 /** Whom the stage in force delivers from and to. */
 export interface Direction {
@@ -230,17 +233,25 @@ export class Mirror {
     while (!this.#stopped) {
       this.#asked = false;
       let more = false;
+      let rest = 0;
       try {
         const direction = await this.#direction();
         if (direction?.epoch !== this.#epoch) this.#held.clear();
         this.#epoch = direction?.epoch;
-        if (direction !== undefined) more = (await this.#deliver(direction)) >= BATCH;
+        if (direction !== undefined) {
+          const startedAt = performance.now();
+          const delivered = await this.#deliver(direction);
+          more = delivered >= BATCH;
+          if (delivered > 0) rest = REST * (performance.now() - startedAt);
+        }
         failures = 0;
       } catch (error) {
         // S4: nobody's write waits for this. The outbox keeps the keys, and gates keep closed while it has some.
         if (!OutgrowError.is(error, "FENCED")) failures++;
       }
-      if (!more) await this.#pause(Math.min(IDLE_MS * 2 ** failures, LONGEST_MS), failures > 0);
+      if (more) continue;
+      await this.#pause(Math.min(rest, LONGEST_REST_MS), true);
+      await this.#pause(Math.min(IDLE_MS * 2 ** failures, LONGEST_MS), failures > 0);
     }
   }
 
@@ -269,7 +280,7 @@ export class Mirror {
   }
 
   async #pause(ms: number, whole: boolean): Promise<void> {
-    if (this.#stopped || (this.#asked && !whole)) return;
+    if (this.#stopped || ms === 0 || (this.#asked && !whole)) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#wake = () => {

@@ -43,6 +43,7 @@ export class MoveProcess implements AsyncDisposable {
   #confirmed = 0;
   #foreign: Record<string, number> = {};
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #looking = Promise.resolve();
   #closed = false;
   #rescuing = false;
 
@@ -95,7 +96,9 @@ export class MoveProcess implements AsyncDisposable {
 
   async #tick(): Promise<void> {
     // What fails here fails for the next call too, which then says so.
-    await this.#look().catch(() => {});
+    this.#looking = this.#look().catch(() => {});
+    await this.#looking;
+    if (this.#closed) return;
     await this.#lookForForeign().catch(() => {});
     this.#rescue();
     this.#later();
@@ -157,6 +160,8 @@ export class MoveProcess implements AsyncDisposable {
     clearTimeout(this.#timer);
     await this.#mirror.stop();
     await this.#comparer.idle();
+    // A beat that is under way would say behind our back that we are here.
+    await this.#looking;
     await this.#options.control.forget(this.#options.name, this.id).catch(() => {});
   }
 }

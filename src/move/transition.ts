@@ -9,7 +9,7 @@
  *   5. The other side's fence rises as well: what others still deliver under the old epoch comes too late.
  *      What the deliveries have done is looked at once more: a record that was set aside closes the way forward.
  *      Where the other side becomes the authority, it makes itself ready.
- *   6. The document says the new stage and epoch.
+ *   6. The document says the new stage and epoch. Whoever is the authority no more, or mirrors no more, clears away.
  *
  * Between 3 and 6 writes wait. Taken back, the stage stays and the epoch grows all the same, since a fence never falls.
  */
@@ -154,7 +154,7 @@ export async function finish(parts: TransitionParts): Promise<MoveState> {
     if (isOver) await takeBack(parts, pending.epoch);
     throw error;
   }
-  return changeMove(control, name, (now, at) => {
+  const changed = await changeMove(control, name, (now, at) => {
     // Somebody else has finished it, or taken it back.
     if (now.pending?.epoch !== pending.epoch) {
       if (now.stage === pending.to && now.epoch === pending.epoch) return now;
@@ -162,6 +162,11 @@ export async function finish(parts: TransitionParts): Promise<MoveState> {
     }
     return entered(now, pending.to, pending.epoch, at, pending.by);
   });
+  if (after.authority !== before.authority || after.mirrored === undefined) {
+    // It clears away: the change is made, whatever becomes of this.
+    await (await parts.side(before.authority)).standDown?.().catch(() => {});
+  }
+  return changed;
 }
 
 async function fenceOther(parts: TransitionParts, one: SideName, epoch: number): Promise<void> {

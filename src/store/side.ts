@@ -51,6 +51,11 @@ export interface Side {
    * records by itself goes on above all that were delivered (SEMANTICS row 14). It can be done again.
    */
   takeOver?(): Promise<void>;
+  /**
+   * What has to be done when this side is the authority no more, or has no other side to deliver to. It can be done
+   * again, and may be left out when whoever does it dies: it clears away.
+   */
+  standDown?(): Promise<void>;
 }
 
 /** A consistent copy of a source's state, as a file that `copy` and `verify` read. */

@@ -1,5 +1,5 @@
 /** An app's writes as records: no place in a source, no order of names but the value's own. */
-import { canonicalText, digestText } from "../collection/canonical.ts";
+import { digest } from "../collection/canonical.ts";
 import type { Value } from "../collection/value.ts";
 import type { RecordWrite } from "./driver.ts";
 
@@ -10,7 +10,7 @@ export function present(key: string, record: unknown): Unissued {
     key,
     state: "present",
     value: record as Value,
-    digest: digestText(canonicalText(record as Value)),
+    digest: digest(record as Value),
     position: undefined,
     exception: undefined,
   };

@@ -10,9 +10,16 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { collection } from "../../src/collection/define.ts";
 import { shape } from "../../src/collection/shape.ts";
 import { openJsonFile } from "../../src/drivers/json-file/index.ts";
-import { openRedis } from "../../src/drivers/redis/index.ts";
+import {
+  openRedis,
+  preflight,
+  type RedisConnection,
+  redisTarget,
+} from "../../src/drivers/redis/index.ts";
+import { TcpConnection } from "../../src/drivers/redis/tcp.ts";
 import { OutgrowError } from "../../src/errors.ts";
 import { type LiveMove, openMove } from "../../src/move/index.ts";
+import type { Target } from "../../src/store/driver.ts";
 import type { Store } from "../../src/store/store.ts";
 import { times } from "../support/fault-move.ts";
 import { freshRedis, restProxy, startRedis } from "../support/redis.ts";
@@ -45,8 +52,10 @@ afterEach(async () => {
 const openSource = () =>
   openJsonFile(join(folder, "db.json"), { collections: [{ name: "notes", key: "id" }] });
 
-async function open(url: string, token?: string): Promise<LiveMove> {
-  const target = await openRedis(url, { token });
+const open = async (url: string, token?: string): Promise<LiveMove> =>
+  openOver(await openRedis(url, { token }));
+
+async function openOver(target: Target): Promise<LiveMove> {
   const limits = { minCompared: 0, holdMs: 0, goodLatencyMs: 60_000 };
   const layout = { redis: REDIS };
   const source = openSource();
@@ -62,6 +71,37 @@ async function toLive(conductor: LiveMove): Promise<void> {
   await conductor.verify();
   await conductor.advance("shadow");
   await conductor.advance("live");
+}
+
+/** The way of a process that falls asleep right before it sends a text, with all else that it would send. */
+function asleepAt(inner: RedisConnection, text: string) {
+  const told: unknown[] = [];
+  let [fall, wake] = [() => {}, () => {}];
+  const fallen = new Promise<void>((resolve) => {
+    fall = resolve;
+  });
+  const woken = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  let isAsleep = false;
+  const connection: RedisConnection = {
+    label: inner.label,
+    limits: inner.limits,
+    cost: (argument) => inner.cost(argument),
+    async send(commands) {
+      const isIt = commands.some((command) => command.some((one) => one.startsWith(text)));
+      if (isIt) {
+        isAsleep = true;
+        fall();
+      }
+      if (isAsleep) await woken;
+      const replies = await inner.send(commands);
+      if (isIt) told.push(...replies.flat());
+      return replies;
+    },
+    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+  };
+  return { connection, fallen, wake: () => wake(), told };
 }
 
 const add = (store: Store): Promise<void> =>
@@ -82,7 +122,10 @@ async function bothSides(conductor: LiveMove, url: string): Promise<Map<string, 
     sides.map(async (driver) => {
       const all = new Map<string, number>();
       for await (const batch of driver.scan(at)) {
-        for (const { value } of batch) all.set((value as Note).id, (value as Note).count);
+        for (const { value } of batch) {
+          const { id, count } = value as unknown as Note;
+          all.set(id, count);
+        }
       }
       return all;
     }),
@@ -93,25 +136,20 @@ async function bothSides(conductor: LiveMove, url: string): Promise<Map<string, 
 
 it("fault F14, law S5: a commit that is under way while the fence rises is refused, and goes where the app now writes", async () => {
   const { url } = await freshRedis();
-  const proxy = await startProxy(url, "chunks");
-  closing.push(proxy);
   const conductor = await open(url);
-  const app = await open(proxy.through(url));
+  const inner = new TcpConnection(url);
+  const sleeper = asleepAt(inner, '{"id":"late"');
+  const app = await openOver(redisTarget(sleeper.connection, await preflight(inner)));
   const notes = (await app.store()).collection(Notes);
   await toLive(conductor);
   await notes.put({ id: "before", count: 1 });
-  const fenced = proxy.watch(({ direction, bytes }) => {
-    return direction === "down" && bytes.includes("fenced");
-  });
-  // Each message takes so long that this process is silent for more than its lease.
-  proxy.pace({ delayMs: 6500 });
   const late = notes.put({ id: "late", count: 2 });
-  await sleep(300);
+  await sleeper.fallen;
+  // For which this process is silent for longer than its view of the stage is good.
   expect((await conductor.back()).stage).toBe("shadow");
-  await sleep(2500);
-  proxy.pace({});
+  sleeper.wake();
   await late;
-  expect(fenced.count).toBeGreaterThan(0);
+  expect(sleeper.told).toContain("fenced");
   const held = await bothSides(conductor, url);
   expect(Object.fromEntries(held)).toEqual({ counter: 0, before: 1, late: 2 });
   expect(
@@ -171,6 +209,8 @@ function writer(store: Store, name: string) {
   const state = { done: [] as string[], failed: [] as string[], added: 0, unknown: 0, on: true };
   const work = (async () => {
     for (let n = 0; state.on; n++) {
+      // A file is written without waiting: whoever writes one all the time lets nobody else have a turn.
+      await sleep(2);
       const id = `${name}${n}`;
       try {
         await store.collection(Notes).put({ id, count: n });
@@ -182,10 +222,16 @@ function writer(store: Store, name: string) {
       } catch (error) {
         if (!OutgrowError.is(error)) throw error;
         state.failed.push(error.code);
+        await sleep(20);
       }
     }
   })();
-  return { state, stop: () => ((state.on = false), work) };
+  const stop = (): Promise<void> => {
+    state.on = false;
+    return work;
+  };
+  closing.push({ [Symbol.asyncDispose]: stop });
+  return { state, stop };
 }
 
 it("fault F45, law D2, S2, S3: a Redis that is killed again and again, in dualwrite and in live, loses nothing", async () => {

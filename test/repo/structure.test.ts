@@ -74,6 +74,16 @@ describe("the structure", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("the platform imports nothing of the package", () => {
+    const wrong = files("platform/src").flatMap((file) =>
+      imports(file)
+        .filter((name) => !isBuiltin(name))
+        .filter((name) => !resolve(dirname(file), name).startsWith(resolve("platform/src")))
+        .map((name) => `${file} imports ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   it("no file is above 400 lines, none exports a default, none is left unfinished", () => {
     const apps = [...files("apps"), ...files("platform")].filter((file) =>
       /^(?:apps\/[^/]+|platform)\/(?:src|test)\//.test(file),

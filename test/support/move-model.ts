@@ -22,7 +22,15 @@ import { AT, Broken, Callers, firstRecords } from "./move-callers.ts";
 import { Actor, type Faults, inWorld, NO_FAULTS, type World } from "./world.ts";
 
 /** What happens in most histories. */
-export const FAULTS: Faults = { refused: 60, lost: 60, late: 60, crash: 150, freeze: 60 };
+export const FAULTS: Faults = {
+  refused: 60,
+  lost: 60,
+  late: 60,
+  crash: 150,
+  freeze: 60,
+  // What is refused once is asked again: only what lasts is heard of by those who call.
+  outage: 400,
+};
 
 /** Nobody dies, but many sleep, for longer than a stage lasts, and commits arrive when they are long forgotten. */
 export const SLEEPS: Faults = { refused: 0, lost: 0, late: 40, crash: 0, freeze: 25 };

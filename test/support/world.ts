@@ -21,6 +21,8 @@ export interface Faults {
   readonly crash: number;
   /** The process sleeps with its call under way. */
   readonly freeze: number;
+  /** The store cannot be reached by anybody for a while: longer than a call is tried again. */
+  readonly outage?: number;
 }
 
 export const NO_FAULTS: Faults = { refused: 0, lost: 0, late: 0, crash: 0, freeze: 0 };
@@ -50,6 +52,7 @@ const MOST_STEPS = 60_000;
 /** Sleeps are mostly a nap, and now and then longer than a stage. */
 const NAP = 300;
 const LONG_SLEEP = 4000;
+const LONGEST_OUTAGE_MS = 6000;
 
 export class World {
   readonly random: Random;
@@ -87,7 +90,8 @@ export class World {
 
   #answer<T>(actor: Actor, store: string, what: string, effect: () => T): T {
     const name = `${actor.name} ${store}.${what}`;
-    const { lost, late, refused } = this.faults;
+    const { lost, late, refused, outage = 0 } = this.faults;
+    if (this.#happens(outage)) this.#takeDown(store);
     if (this.down.has(store) || this.#happens(refused)) {
       this.note(`${name} is not answered`);
       throw new OutgrowError("TARGET_UNREACHABLE", { detail: store });
@@ -103,6 +107,13 @@ export class World {
     if (!this.#happens(lost)) return result;
     this.note(`${name}: the answer is lost`);
     throw new OutgrowError(unknown, { detail: store });
+  }
+
+  #takeDown(store: string): void {
+    if (this.down.has(store)) return;
+    this.note(`${store} is gone`);
+    this.down.add(store);
+    setTimeout(() => this.down.delete(store), this.random.whole(100, LONGEST_OUTAGE_MS));
   }
 
   /** It takes place when its time comes; nobody waits for the answer any more. */

@@ -1,23 +1,30 @@
 /**
  * PictureAi under concurrent users, in two processes, from its JSON file to its database: off, dualwrite, shadow, live,
- * back to shadow, live, rampdown, complete. With faults: processes are killed, one sleeps through a change of stage,
- * connections of the database are cut.
+ * back to shadow, live, rampdown, complete. With faults each change of stage meets one: a process is killed or sleeps
+ * through it, the database's connections are cut, it freezes for longer than any time limit, it is killed.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openTarget } from "outgrow";
+import { openTarget, storeOver } from "outgrow";
 import { openJsonFile } from "outgrow/drivers/json-file";
 import { openMove } from "outgrow/move";
+import { closeHolds } from "../dist/generate.js";
 import { FILE_COLLECTIONS, MOVE, PLACES } from "../dist/move.js";
+import { openStorage } from "../dist/storage.js";
+import { startStripeFake } from "../dist/stripe-fake.js";
+import { checkBooks, compareSides, printOf } from "./books.mjs";
+import { Crowd } from "./crowd.mjs";
+import { Faults, Troubles } from "./faults.mjs";
+import { openPlace } from "./place.mjs";
 import { Servers } from "./servers.mjs";
-import { Visitor } from "./visitor.mjs";
+import { travel } from "./travel.mjs";
 
 const USERS = 8;
-const STAGE_MS = 4000;
+const HOUR_MS = 3_600_000;
 
-function seeded(seed) {
+export function seeded(seed) {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -27,232 +34,134 @@ function seeded(seed) {
   };
 }
 
-/** @returns whether every claim held. */
-export async function rehearse({ seed, faults, root }) {
+const COUNTS = [
+  ["requests", "reads", "pictures", "purchases", "registrations", "refusals"],
+  ["unknown", "unavailable", "askedAgain", "webhooksAgain", "held", "failed", "slowestMs"],
+  ["kills", "sleeps", "sleptThroughChanges", "answersAfterSleep", "cuts", "cutConnections"],
+  [
+    "freezes",
+    "answeredWithoutTarget",
+    "crashes",
+    "conductorAgain",
+    "comparedRecords",
+    "creditsGivenBack",
+  ],
+];
+
+/** What has to have happened, or nothing was proved. */
+const REACHED = ["pictures", "purchases", "reads", "registrations", "comparedRecords"];
+const REACHED_WITH_FAULTS = ["kills", "sleptThroughChanges", "answersAfterSleep", "askedAgain"];
+const REACHED_WITH_SERVER = ["cutConnections", "freezes", "answeredWithoutTarget", "crashes"];
+
+/**
+ * @param options target: `postgres` (a server of its own), `pglite`, or an address; isBrief: short stages.
+ * @returns whether every claim held.
+ */
+export async function rehearse({ seed, faults, target: kind, isBrief, root }) {
   const folder = mkdtempSync(join(tmpdir(), "rehearsal-"));
   const file = join(folder, "data", "database.json");
   mkdirSync(join(folder, "data"));
   copyFileSync(join(root, "apps/picture-ai/demo/database.json"), file);
-  const address = process.env.DATABASE_URL ?? `pglite:${join(folder, "postgres")}`;
-  const counts = {
-    requests: 0,
-    failed: 0,
-    unknown: 0,
-    unavailable: 0,
-    pictures: 0,
-    purchases: 0,
-    reads: 0,
-    kills: 0,
-    sleeps: 0,
-    cuts: 0,
-  };
+  const counts = Object.fromEntries(COUNTS.flat().map((name) => [name, 0]));
   const failures = [];
-  const fail = (text) => failures.push(text);
-  const source = openJsonFile(file, { collections: FILE_COLLECTIONS });
-  const target = await openTarget(address);
-  const move = await openMove({
-    name: MOVE,
-    source,
-    target,
-    layout: PLACES,
-    limits: { minCompared: 20, holdMs: 1000, maxSlowdown: 20, goodLatencyMs: 500 },
-    by: "rehearsal",
-  });
+  const beganAt = performance.now();
+  const place = await openPlace(kind, folder);
+  const way = { at: "off" };
+  const fail = (text) => {
+    failures.push(`${((performance.now() - beganAt) / 1000).toFixed(1)} s, ${way.at}: ${text}`);
+  };
+  const stripe = await startStripeFake();
+  const troubles = new Troubles();
   const servers = new Servers({
-    MOVE_TARGET: address,
+    MOVE_TARGET: place.address,
     DATABASE_FILE: file,
     SESSION_SECRET: "rehearsal-rehearsal-rehearsal-32",
+    STRIPE_SECRET_KEY: stripe.secretKey,
+    STRIPE_WEBHOOK_SECRET: stripe.webhookSecret,
+    STRIPE_SERVER: stripe.server,
   });
-  const random = seeded(seed);
-  const visitors = [];
-  let going = true;
+  const crowd = new Crowd({ seed, seeded, world: { servers, stripe, troubles, counts, fail } });
+  const trip = { folder, file, place, servers, crowd, counts, fail, way, isBrief };
   try {
-    await servers.start(2);
-    for (let index = 0; index < USERS; index++) {
-      const own = seeded(seed + index + 1);
-      visitors.push(new Visitor({ name: `user${index}`, servers, random: own, counts, fail }));
-    }
-    await Promise.all(visitors.map((visitor) => visitor.register()));
-    const traffic = Promise.all(
-      visitors.map(async (visitor) => {
-        while (going) {
-          await visitor.act();
-          await sleep(20 + visitor.random() * 60);
-        }
-      }),
-    );
-    await travel({ move, servers, random, faults, counts, address });
-    await sleep(1000);
-    going = false;
-    await traffic;
-    // What is still on its way from a process that was killed arrives within the webhooks' retries.
-    if (!servers.calm) await sleep(12_000);
-    for (const visitor of visitors) await visitor.lookAtAll();
-    await checkBooks(target, visitors, fail);
-    for (const death of servers.died) fail(death);
+    const random = seeded(seed);
+    const lock = join(folder, "data", ".outgrow", "database.json.lock");
+    const parts = { servers, place, lock, counts, troubles, random, isBrief };
+    await journey({ ...trip, faults: faults ? new Faults(parts) : undefined });
   } catch (error) {
-    fail(`${error.code ?? error.name}: ${error.message}`);
+    fail(`${error.code ?? error.name}: ${error.message}${error.code ? "" : `\n${error.stack}`}`);
   } finally {
-    going = false;
+    await crowd.leave();
     await servers.stop();
-    await move[Symbol.asyncDispose]();
-    await target[Symbol.asyncDispose]();
+    for (const death of servers.died) fail(death);
+    await stripe[Symbol.asyncDispose]();
+    await place.stop();
   }
-  const kept = told(counts, failures, faults);
+  const reached = [
+    ...REACHED,
+    ...(faults ? REACHED_WITH_FAULTS : []),
+    ...(faults && place.server !== undefined ? REACHED_WITH_SERVER : []),
+  ];
+  const kept = told(counts, failures, reached);
   if (kept) rmSync(folder, { recursive: true, force: true });
+  else console.log(`  what is left of it: ${folder}`);
   return kept;
 }
 
+async function journey(trip) {
+  const source = openJsonFile(trip.file, { collections: FILE_COLLECTIONS });
+  const target = await openTarget(trip.place.address);
+  try {
+    const move = await openMove({
+      name: MOVE,
+      source,
+      target,
+      layout: PLACES,
+      limits: { minCompared: 10, holdMs: 1000, maxSlowdown: 20, goodLatencyMs: 500 },
+      by: "rehearsal",
+    });
+    await conducted({ ...trip, source, target, move });
+  } finally {
+    await target[Symbol.asyncDispose]();
+  }
+}
+
+async function conducted(trip) {
+  const { file, source, target, move, servers, crowd, counts, fail } = trip;
+  await servers.start(2);
+  await crowd.enter(USERS);
+  const driver = async () => (await target.live.side(MOVE)).driver;
+  const collections = [...FILE_COLLECTIONS.map(({ name }) => name), "document"];
+  const bothSides = async () => {
+    await crowd.pause();
+    const side = await target.live.side(MOVE);
+    await compareSides({ move, source, side, collections, counts, fail });
+    await checkBooks({ driver: side.driver, visitors: crowd.visitors, where: "target", fail });
+    await checkBooks({ driver: source.driver, visitors: crowd.visitors, where: "source", fail });
+    crowd.resume();
+  };
+  await travel({ ...trip, bothSides });
+  const left = printOf(file);
+  await sleep(1000);
+  await crowd.leave();
+  for (const visitor of crowd.visitors) await visitor.lookAtAll();
+  if (printOf(file) !== left) fail("complete: the source was written to");
+  const books = { driver: await driver(), visitors: crowd.visitors, fail };
+  await checkBooks({ ...books, where: "complete" });
+  // What dead processes had set aside is given back by the app's own sweep, in its time.
+  const storage = openStorage(storeOver(books.driver));
+  counts.creditsGivenBack = await closeHolds(storage, Date.now() + HOUR_MS);
+  const { held } = counts;
+  if (counts.creditsGivenBack > held) fail(`${counts.creditsGivenBack} of ${held} were given back`);
+}
+
 /** Prints what was reached and what failed. @returns whether every claim held. */
-function told(counts, failures, faults) {
-  const words = Object.entries(counts).map(([name, count]) => `${name}: ${count}`);
-  console.log(words.join(", "));
+function told(counts, failures, reached) {
+  for (const names of COUNTS) {
+    console.log(`  ${names.map((name) => `${name}: ${counts[name]}`).join(", ")}`);
+  }
   for (const failure of failures.slice(0, 20)) console.log(`  ${failure}`);
   if (failures.length > 20) console.log(`  and ${failures.length - 20} more`);
-  const { pictures, purchases, reads, kills } = counts;
-  const reached = pictures > 0 && purchases > 0 && reads > 0 && (!faults || kills > 0);
-  if (!reached) console.log("  not all that is to be tried was reached");
-  return failures.length === 0 && reached;
-}
-
-const PATH = [
-  ["dualwrite", undefined],
-  ["shadow", "copy"],
-  ["live", "wait"],
-  ["back", "wait"],
-  ["live", "verify"],
-  ["rampdown", "wait"],
-  ["complete", "backup"],
-];
-
-async function travel({ move, servers, random, faults, counts, address }) {
-  await sleep(STAGE_MS / 2);
-  for (const [step, work] of PATH) {
-    if (work === "copy" || work === "verify") {
-      if (work === "copy") await move.copy();
-      const { clean, differences } = await move.verify();
-      if (!clean) throw new Error(`verify found ${differences.length} differences`);
-    }
-    if (work === "backup") {
-      const { restored } = await move.backup(join(tmpdir(), "rehearsal-backups"));
-      if (!restored) throw new Error("the backup is not whole");
-      await move.confirm("rehearsal");
-    }
-    if (step !== "back") await open(move, step);
-    const disturbance = faults ? disturb({ servers, random, counts, address }) : Promise.resolve();
-    const startedAt = performance.now();
-    const { stage, epoch } =
-      step === "back" ? await retried(() => move.back()) : await retried(() => enter(move, step));
-    console.log(
-      `  ${stage} (epoch ${epoch}) after ${Math.round(performance.now() - startedAt)} ms`,
-    );
-    await disturbance;
-    await sleep(STAGE_MS);
-  }
-}
-
-const LOST = ["OUTCOME_UNKNOWN", "TARGET_UNREACHABLE", "TARGET_BUSY", "STAGE_TAKEN", "FENCED"];
-
-async function enter(move, step) {
-  try {
-    await open(move, step);
-    return await move.advance(step);
-  } catch (error) {
-    // The conductor's own connection was cut: it looks where the change stands, and ends it.
-    if (!LOST.includes(error.code)) throw error;
-    const state = await move.resume();
-    return state.stage === step ? state : move.advance(step);
-  }
-}
-
-/**
- * A change that was taken back, since a killed process did not let go in time, is begun again; so is one whose gate
- * closed between the look and the step.
- */
-async function retried(change) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await change();
-    } catch (error) {
-      if (!["STAGE_CHANGING", "GATE_CLOSED"].includes(error.code) || attempt === 5) throw error;
-    }
-  }
-}
-
-async function open(move, step) {
-  for (let tries = 0; ; tries++) {
-    const { gates } = await move.gates();
-    const closed = gates.filter((gate) => gate.closed !== undefined);
-    if (closed.length === 0) return;
-    if (tries > 300) throw new Error(`${step}: ${closed[0].closed}`);
-    await sleep(100);
-  }
-}
-
-/** While the stage changes: one process is killed, or sleeps through it, or the database's connections are cut. */
-async function disturb({ servers, random, counts, address }) {
-  const lot = random();
-  const index = Math.floor(random() * 2);
-  await sleep(random() * 200);
-  if (lot < 0.4) {
-    counts.kills++;
-    await servers.kill(index);
-  } else if (lot < 0.75 || address.startsWith("pglite:")) {
-    counts.sleeps++;
-    servers.freeze(index);
-    await sleep(7000);
-    servers.thaw(index);
-    counts.kills++;
-    await servers.kill(1 - index);
-  } else {
-    counts.cuts += await cut(address);
-    counts.kills++;
-    await servers.kill(index);
-  }
-}
-
-async function cut(address) {
-  const { default: pg } = await import("pg");
-  const client = new pg.Client(address);
-  await client.connect();
-  try {
-    const { rows } = await client.query(
-      "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
-    );
-    return Number(rows[0].count);
-  } finally {
-    await client.end();
-  }
-}
-
-/** The target's own books: balance = 3 + bought - used for everybody who came today, by their transactions. */
-async function checkBooks(target, visitors, fail) {
-  const driver = await target.open(MOVE);
-  const all = async (collection) => {
-    const found = [];
-    for await (const batch of driver.scan({ tenant: "default", collection })) found.push(...batch);
-    return found.map(({ value }) => value);
-  };
-  const [users, transactions, holds] = await Promise.all([
-    all("users"),
-    all("transactions"),
-    all("holds"),
-  ]);
-  for (const visitor of visitors) {
-    const user = users.find(({ email }) => email === `${visitor.name}@mail.example`);
-    if (user === undefined) {
-      fail(`${visitor.name} is not in the target`);
-      continue;
-    }
-    const own = transactions.filter(({ user_id }) => user_id === user.id);
-    const held = holds.filter(
-      ({ user_id, state }) => user_id === user.id && state === "open",
-    ).length;
-    const sum = own.reduce((balance, { credits }) => balance + credits, 3) - held;
-    if (sum !== user.credits)
-      fail(`${visitor.name}: transactions say ${sum}, the balance is ${user.credits}`);
-    if (!visitor.balances.has(user.credits)) {
-      fail(`${visitor.name}: has ${user.credits}, was told ${[...visitor.balances].join(" or ")}`);
-    }
-  }
+  const missing = reached.filter((name) => counts[name] === 0);
+  if (missing.length > 0) console.log(`  not reached: ${missing.join(", ")}`);
+  return failures.length === 0 && missing.length === 0;
 }

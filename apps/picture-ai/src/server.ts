@@ -8,6 +8,7 @@
  * APP_ORIGIN               the address that browsers know, behind a proxy
  * SESSION_SECRET           32 characters or more, the same for all processes; default: made once, kept beside the data
  * STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET   default: a stand-in for Stripe on this machine
+ * STRIPE_SERVER            another address than Stripe's, such as that of a stand-in
  * OPENAI_API_KEY, FAL_KEY  who makes the pictures; default: the app itself
  */
 import { randomBytes } from "node:crypto";
@@ -73,10 +74,15 @@ async function main(environment: Environment): Promise<void> {
   process.once("SIGTERM", stop).once("SIGINT", stop);
 }
 
-async function paymentsOf({ STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET }: Environment) {
+async function paymentsOf(environment: Environment) {
+  const { STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET, STRIPE_SERVER: server } = environment;
   if (STRIPE_SECRET_KEY !== undefined) {
     if (STRIPE_WEBHOOK_SECRET === undefined) throw new Error("STRIPE_WEBHOOK_SECRET is missing.");
-    const access = { secretKey: STRIPE_SECRET_KEY, webhookSecret: STRIPE_WEBHOOK_SECRET };
+    const access = {
+      secretKey: STRIPE_SECRET_KEY,
+      webhookSecret: STRIPE_WEBHOOK_SECRET,
+      ...(server !== undefined && { server }),
+    };
     return { payments: stripePayments(access), paidTo: () => {}, end: async () => {} };
   }
   const fake = await startStripeFake();

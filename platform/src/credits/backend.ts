@@ -85,6 +85,8 @@ export interface Backend {
   /** The newest first, all of them before that place. */
   history(account: string, before: number | undefined, limit: number): Promise<readonly Entry[]>;
   open(opening: Opening): Promise<Opened>;
+  /** @returns whether there is such an account */
+  freeze(account: string, isFrozen: boolean): Promise<boolean>;
   /** Of at most so many accounts and keys. */
   sweep(limit: number): Promise<{ readonly released: number; readonly forgotten: number }>;
   /** A page of accounts, and where the next one begins. */

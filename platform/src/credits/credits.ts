@@ -168,6 +168,8 @@ export interface ReconcileOptions {
   readonly payments?: Iterable<PaymentRecord> | AsyncIterable<PaymentRecord> | undefined;
   /** Purchases from before then are not missed among `payments`. */
   readonly paymentsSince?: Date | undefined;
+  /** Freezes each account that does not agree with its entries or holds. Default: false. */
+  readonly freeze?: boolean | undefined;
   /** Holds that have been open for longer are told. Default: those whose time is over. */
   readonly holdsOlderThanMs?: number | undefined;
 }
@@ -182,6 +184,8 @@ export interface Reconciliation {
   /** The sum of each of the operator's books. */
   readonly books: Readonly<Partial<Record<Book, bigint>>>;
   readonly findings: readonly Finding[];
+  /** The accounts that this call has frozen. */
+  readonly frozen: readonly string[];
 }
 
 export interface Swept {
@@ -250,9 +254,18 @@ export interface Credits {
   ): Promise<HistoryPage>;
 
   /**
-   * Compares balances with entries, holds with what is held, and purchases with payments. Repairs nothing.
+   * Compares balances with entries, holds with what is held, and purchases with payments. Repairs nothing; on demand it
+   * freezes what does not agree.
    */
   reconcile(options?: ReconcileOptions): Promise<Reconciliation>;
+
+  /**
+   * Refuses each new change of an account with ACCOUNT_FROZEN, until it is thawed; keys of before have their answers.
+   *
+   * @returns whether there is such an account
+   */
+  freeze(account: string): Promise<boolean>;
+  thaw(account: string): Promise<boolean>;
 
   /**
    * Opens an account with an old balance and its old history. Where they disagree, the difference is an entry of its

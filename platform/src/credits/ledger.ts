@@ -96,6 +96,16 @@ export class Ledger implements Credits {
     return reconcile(this.#backend, (work) => this.#read(work), options);
   }
 
+  async freeze(account: string): Promise<boolean> {
+    const name = named("account", account);
+    return this.#read(() => this.#backend.freeze(name, true));
+  }
+
+  async thaw(account: string): Promise<boolean> {
+    const name = named("account", account);
+    return this.#read(() => this.#backend.freeze(name, false));
+  }
+
   async importOpening(request: ImportRequest): Promise<ImportReceipt> {
     const { findings, ...rest } = opening(request);
     const asked = { ...rest, call: newCall(), keepMs: this.#keepMs };

@@ -84,7 +84,11 @@ language plpgsql set enable_seqscan = off as $fn$
 declare
   v_moves bigint;
 begin
-  perform 1 from ${s}.account a where a.tenant = p_tenant and a.id = p_account for update;
+  perform 1 from ${s}.account a
+    where a.tenant = p_tenant and a.id = p_account and not a.frozen for update;
+  if not found then
+    return '0';
+  end if;
   select r.moves into v_moves from ${s}.release(p_tenant, p_account) r;
   return v_moves::text;
 end

@@ -18,6 +18,7 @@ declare
   v_available bigint;
   v_held bigint;
   v_places bigint;
+  v_frozen boolean;
   v_exists boolean;
   v_now timestamptz;
   v_millis bigint;
@@ -35,12 +36,15 @@ declare
   v_source text;
   v_destination text;
 begin
-  select a.available, a.held, a.places into v_available, v_held, v_places from ${s}.account a
-    where a.tenant = p_tenant and a.id = p_account for update;
+  select a.available, a.held, a.places, a.frozen into v_available, v_held, v_places, v_frozen
+    from ${s}.account a where a.tenant = p_tenant and a.id = p_account for update;
   v_exists := found;
   v_answer := ${s}.kept(p_tenant, p_key, p_digest);
   if v_answer is not null then
     return v_answer;
+  end if;
+  if v_frozen then
+    return '{"call":"","refused":"ACCOUNT_FROZEN"}';
   end if;
   v_now := clock_timestamp();
   v_millis := floor(date_part('epoch', v_now) * 1000);

@@ -9,6 +9,7 @@
 import { PlatformError } from "../errors.ts";
 import { creditsFunctions } from "./postgres-functions.ts";
 import { creditsPost } from "./postgres-post.ts";
+import { creditsSpend } from "./postgres-spend.ts";
 
 const MOST = Number.MAX_SAFE_INTEGER;
 
@@ -29,6 +30,7 @@ ${tables(schema)}
 ${guards(schema)}
 ${creditsFunctions(schema)}
 ${creditsPost(schema)}
+${creditsSpend(schema)}
 end
 $install$`;
 }
@@ -70,6 +72,7 @@ create table if not exists ${s}.account (
   held bigint not null default 0,
   -- how many entries it has: the next one's place is one more
   places bigint not null default 0,
+  frozen boolean not null default false,
   opened_at timestamptz not null default clock_timestamp(),
   primary key (tenant, id),
   constraint never_overdrawn check (available >= 0 and held >= 0 and available + held <= ${MOST})

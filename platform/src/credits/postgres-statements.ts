@@ -7,6 +7,7 @@ export type Statements = ReturnType<typeof statements>;
 export function statements(s: string) {
   return {
     post: `select ${s}.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) as answer`,
+    spend: `select ${s}.spend($1, $2, $3, $4, $5, $6, $7, $8) as answer`,
     open: `select ${s}.import($1, $2, $3, $4, $5, $6, $7, $8, $9) as answer`,
     release: `select ${s}.release_due($1, $2) as answer`,
     // What expired counts as given back, whether somebody has written that down yet or not.
@@ -25,9 +26,13 @@ export function statements(s: string) {
         where tenant = $1 and account = $2 and ($3::bigint is null or place < $3::bigint)
         order by place desc limit $4::bigint) t`,
     due: `select coalesce(json_agg(h.account), '[]')::text as answer from (
-        select distinct account from ${s}.hold
-        where tenant = $1 and state = 'open' and expires_at <= clock_timestamp()
+        select distinct o.account from ${s}.hold o
+          join ${s}.account a on a.tenant = o.tenant and a.id = o.account and not a.frozen
+        where o.tenant = $1 and o.state = 'open' and o.expires_at <= clock_timestamp()
         limit $2::bigint) h`,
+    freeze: `with changed as (
+        update ${s}.account set frozen = $3::boolean where tenant = $1 and id = $2 returning 1)
+      select count(*)::text as answer from changed`,
     forget: `with gone as (
         delete from ${s}.request where (tenant, key) in (
           select tenant, key from ${s}.request

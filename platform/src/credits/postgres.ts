@@ -71,11 +71,11 @@ class Postgres implements Backend {
   post(order: Order): Promise<Answer> {
     const { account, key, digest, call, keepMs, operation } = order;
     const { amount, hold, ttlMs, of, payment, note } = order;
-    const asked = [amount, hold, ttlMs, of, payment, note].map(text);
-    return this.#ask(this.#say.post, [
-      ...[account, key, digest, call, String(keepMs), operation],
-      ...asked,
-    ]);
+    const own = [account, key, digest, call, String(keepMs)];
+    if (operation === "spend")
+      return this.#ask(this.#say.spend, [...own, text(amount), text(note)]);
+    const rest = [amount, hold, ttlMs, of, payment, note].map(text);
+    return this.#ask(this.#say.post, [...own, operation, ...rest]);
   }
 
   open(opening: Opening): Promise<Opened> {
@@ -100,6 +100,10 @@ class Postgres implements Backend {
       String(limit),
     ]);
     return rows.map(entryOf);
+  }
+
+  async freeze(account: string, isFrozen: boolean): Promise<boolean> {
+    return (await this.#ask<number>(this.#say.freeze, [account, String(isFrozen)])) > 0;
   }
 
   async sweep(limit: number): Promise<{ readonly released: number; readonly forgotten: number }> {

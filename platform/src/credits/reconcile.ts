@@ -15,6 +15,7 @@ export async function reconcile(
   options: ReconcileOptions,
 ): Promise<Reconciliation> {
   const findings: Finding[] = [];
+  const frozen: string[] = [];
   const books: Partial<Record<Book, bigint>> = {};
   let accounts = 0;
   let entries = 0n;
@@ -26,14 +27,18 @@ export async function reconcile(
     for (const [book, sum] of Object.entries(audit.books) as [Book, bigint][]) {
       if (book !== "available" && book !== "held") books[book] = (books[book] ?? 0n) + sum;
     }
-    findings.push(...differences(audit));
+    const found = differences(audit);
+    findings.push(...found);
+    if (options.freeze === true && found.length > 0) {
+      if (await read(() => backend.freeze(audit.account, true))) frozen.push(audit.account);
+    }
   }
   findings.push(...(await overdue(backend, read, options)));
   if (options.payments !== undefined) {
     findings.push(...(await unpaid(backend, read, options.payments, options.paymentsSince)));
   }
   const agrees = findings.length === 0;
-  return { agrees, accounts, entries: Number(entries), total, books, findings };
+  return { agrees, accounts, entries: Number(entries), total, books, findings, frozen };
 }
 
 function differences(audit: Audit): readonly Finding[] {

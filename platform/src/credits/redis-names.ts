@@ -44,14 +44,16 @@ export function names(tenant: string, { balance, history }: RedisNames = DEFAULT
     const detail = "names of balance and history must each hold ACCOUNT, and differ";
     throw new PlatformError("REQUEST_INVALID", { detail });
   }
-  const fill = (name: string, account: string): string =>
-    name.replace(/TENANT|ACCOUNT/g, (word) => (word === "TENANT" ? tenant : account));
+  // Taken apart once: a tenant or an account may have either word in its own name.
+  const partsOf = (name: string): readonly string[] =>
+    name.split("ACCOUNT").map((part) => part.replaceAll("TENANT", () => tenant));
+  const [balanceParts, historyParts] = [partsOf(balance), partsOf(history)];
   const own = `{${tenant}}:credits-`;
   return {
     together: balance.startsWith("{TENANT}") && history.startsWith("{TENANT}"),
     account: (account) => [
-      fill(balance, account),
-      fill(history, account),
+      balanceParts.join(account),
+      historyParts.join(account),
       `${own}state:${account}`,
       `${own}holds:${account}`,
       `${own}deadlines:${account}`,

@@ -92,7 +92,7 @@ if is_json and type(entry) == "table" and entry.id == of
   and entry.destination == "spent" and type(entry.moved) == "number" then
   spent = entry.moved
 end
-local back = redis.call("HGET", KEYS[3], "back:" .. whole(of))
+local back = redis.call("HGET", KEYS[4], "back:" .. whole(of))
 local rest = spent - (back and tonumber(back) or 0)
 amount = ARGV[6] ~= "" and tonumber(ARGV[6]) or rest
 if spent == 0 then
@@ -104,6 +104,6 @@ else
 end
 more = more .. ',"of":' .. whole(of)
 after = function()
-  redis.call("HSET", KEYS[3], "back:" .. whole(of), whole(spent - rest + amount))
+  redis.call("HSET", KEYS[4], "back:" .. whole(of), whole(spent - rest + amount))
 end`,
 } as const;

@@ -29,7 +29,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)`;
 const WORDS = `
 local MOST = ${Number.MAX_SAFE_INTEGER}
 local DIGITS = ${String(Number.MAX_SAFE_INTEGER).length}
-local function whole(number) return string.format("%.0f", number) end
+local function whole(number) return string.format("%d", number) end
 -- Nothing for what is no whole number from 0 to MOST.
 local function number(text)
   if not string.match(text, "^%d+$") or #text > DIGITS then return nil end
@@ -37,7 +37,15 @@ local function number(text)
   if found > MOST then return nil end
   return found
 end
-local function kind_of(key) return redis.call("TYPE", key).ok end
+local function state_of(text)
+  local held, places, more = string.match(text, "^(%d+) (%d+)(.*)$")
+  if held and (more == "" or more == " frozen") then
+    return number(held), number(places), more ~= ""
+  end
+end
+local function kind_of(key) return redis.call("TYPE", key).ok end`;
+
+const REFUSAL = `
 local function refusal(code, detail)
   return '{"call":' .. cjson.encode(ARGV[2]) .. ',"refused":"' .. code .. '"'
     .. (detail and ',"detail":"' .. detail .. '"' or "") .. "}"
@@ -61,25 +69,28 @@ local function iso(ms)
   return string.format("%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, date,
     math.floor(rest / 3600000), math.floor(rest / 60000) % 60, math.floor(rest / 1000) % 60,
     rest % 1000)
-end`;
+end
+local today = iso(now)`;
 
 const ACCOUNT = `
 local account = ARGV[4]
 local before, available, held, places = 0, 0, 0, 0
 local corrupt
-do
-  local state = redis.call("HMGET", KEYS[3], "held", "places")
-  if state[2] then
-    -- Of a key of another kind these are errors, which are tables.
-    local balance, length = redis.pcall("GET", KEYS[1]), redis.pcall("LLEN", KEYS[2])
-    available = type(balance) == "string" and number(balance) or nil
-    held, places = number(state[1]), number(state[2])
-    if not available or not held or not places then corrupt = "a number" end
-    if length ~= places then corrupt = "the history" end
-    before = places
-  elseif redis.call("EXISTS", KEYS[1], KEYS[2]) > 0 then
-    corrupt = "unopened"
+if found[2] then
+  available = found[1] and number(found[1])
+  local frozen
+  held, places, frozen = state_of(found[2])
+  if not available or not held or not places then
+    corrupt = "a number"
+  -- Of a key of another kind it is an error, which is a table.
+  elseif redis.pcall("LLEN", KEYS[2]) ~= places then
+    corrupt = "the history"
+  elseif frozen then
+    corrupt = "frozen"
   end
+  before = places
+elseif redis.call("EXISTS", KEYS[1], KEYS[2], KEYS[3]) > 0 then
+  corrupt = "unopened"
 end
 local function hold_of(id)
   local found = redis.call("HGET", KEYS[4], id)
@@ -98,6 +109,7 @@ if not corrupt and held > 0 then
   if due > held then corrupt = "a hold" end
 end
 if corrupt == "unopened" then return refusal("ACCOUNT_NOT_OPEN") end
+if corrupt == "frozen" then return refusal("ACCOUNT_FROZEN") end
 if corrupt then return refusal("ACCOUNT_CORRUPT", corrupt) end
 local holds_changed = false
 local function move(kind, source, destination, amount, more)
@@ -118,7 +130,7 @@ local function move(kind, source, destination, amount, more)
   redis.call("LPUSH", KEYS[2], '{"id":' .. whole(places) .. ',"user_id":' .. cjson.encode(account)
     .. ',"type":"' .. kind .. '","credits":' .. whole(credits) .. ',"moved":' .. whole(amount)
     .. ',"source":"' .. source .. '","destination":"' .. destination .. '"' .. more
-    .. ',"created_at":"' .. iso(now) .. '"}')
+    .. ',"created_at":"' .. today .. '"}')
 end
 local function close(id, state, size, opened)
   holds_changed = true
@@ -134,8 +146,7 @@ local function release()
 end
 local function store()
   if places == before then return end
-  redis.call("SET", KEYS[1], whole(available))
-  redis.call("HSET", KEYS[3], "held", whole(held), "places", whole(places))
+  redis.call("MSET", KEYS[1], whole(available), KEYS[3], whole(held) .. " " .. whole(places))
   if before == 0 then redis.call("SADD", KEYS[9], account) end
   if holds_changed then
     local first = redis.call("ZRANGE", KEYS[5], 0, 0, "WITHSCORES")
@@ -147,9 +158,13 @@ local function store()
   end
 end`;
 
+/** What a change begins with, in one call: of keys of another kind there is nothing. */
+const FOUND = `
+local found = redis.call("MGET", KEYS[1], KEYS[3], KEYS[6])`;
+
 /** A digest has 43 characters. */
-const KEPT = `
-local kept = redis.call("GET", KEYS[6])
+const KEPT = `${REFUSAL}${FOUND}
+local kept = found[3]
 if kept then
   if string.sub(kept, 1, 43) ~= ARGV[1] then
     return '{"call":"","refused":"IDEMPOTENCY_MISMATCH"}'
@@ -161,8 +176,29 @@ local function keep(answer)
   return answer
 end`;
 
+/** Keys and arguments of one change, of which several may come at once. */
+export const KEYS_EACH = 9;
+export const ARGUMENTS_EACH = 7;
+
+/** Each of them is decided by itself; one that the server refuses, because it is full, spares the others. */
+const EACH = `
+local answers = {}
+for at = 0, #KEYS / ${KEYS_EACH} - 1 do
+  local keys = { unpack(KEYS, at * ${KEYS_EACH} + 1, (at + 1) * ${KEYS_EACH}) }
+  local args = { unpack(ARGV, at * ${ARGUMENTS_EACH} + 1, (at + 1) * ${ARGUMENTS_EACH}) }
+  local is_done, answer = pcall(post, keys, args)
+  if not is_done then
+    -- Before Redis 7 an error is a text that begins with its place.
+    answer = type(answer) == "table" and answer.err or string.gsub(answer, "^[^ ]+ %d+: %-?", "")
+  end
+  answers[at + 1] = answer
+end
+return answers`;
+
 const post = (decide: string): Script =>
-  script(`${WORDS}${CLOCK}${KEPT}${DATES}${ACCOUNT}
+  script(`${WORDS}${CLOCK}${DATES}
+local function post(KEYS, ARGV)
+${KEPT}${ACCOUNT}
 release()
 local kind, amount, source, destination, refused, detail
 local more, extra, after, known = "", "", nil, nil
@@ -186,7 +222,9 @@ local answer = '{"call":' .. cjson.encode(ARGV[2]) .. ',"kind":"' .. kind .. '",
 if kind == "purchase" then
   redis.call("HSET", KEYS[7], ARGV[7], whole(amount) .. "\\n" .. account .. "\\n" .. answer)
 end
-return keep(answer)`);
+return keep(answer)
+end
+${EACH}`);
 
 /** ARGV: 6 amount ("" for all there is), 7 payment, hold, milliseconds of a hold, or place. */
 export const SCRIPTS = {
@@ -229,11 +267,10 @@ for at = first, #ARGV do
   place = place + 1
   if place > there then
     redis.call("LPUSH", KEYS[2], '{"id":' .. whole(place) .. ',"user_id":' .. cjson.encode(account)
-      .. "," .. ARGV[at] .. ',"created_at":"' .. iso(now) .. '"}')
+      .. "," .. ARGV[at] .. ',"created_at":"' .. today .. '"}')
   end
 end
-redis.call("SET", KEYS[1], ARGV[6])
-redis.call("HSET", KEYS[3], "held", "0", "places", whole(place))
+redis.call("MSET", KEYS[1], ARGV[6], KEYS[3], "0 " .. whole(place))
 redis.call("SADD", KEYS[9], account)
 -- Whoever sends such a payment gets a receipt of what the import found.
 for at = 9, first - 1, 3 do
@@ -244,12 +281,19 @@ end
 return keep('{"call":' .. cjson.encode(ARGV[2]) .. ',"available":' .. ARGV[6]
   .. ',"held":0,"at":' .. whole(now) .. "}")`),
 
-  release: script(`${WORDS}${CLOCK}${DATES}${ACCOUNT}
+  release: script(`${WORDS}${CLOCK}${DATES}${REFUSAL}${FOUND}${ACCOUNT}
 local released = release()
 store()
 -- An account whose last hold was closed otherwise is no longer due.
 if redis.call("ZCARD", KEYS[5]) == 0 then redis.call("ZREM", KEYS[8], account) end
 return released`),
+
+  /** KEYS: state. ARGV: what is to stand behind its numbers. */
+  freeze: script(`
+local text = redis.call("GET", KEYS[1])
+if not text then return 0 end
+redis.call("SET", KEYS[1], string.gsub(text, " frozen$", "") .. ARGV[1])
+return 1`),
 
   /** KEYS: due. ARGV: how many. */
   due: script(`${WORDS}${CLOCK}
@@ -257,13 +301,12 @@ return redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", whole(now), "LIMIT", 0, ARGV
 
   /** KEYS: balance, history, state, holds, deadlines. What ended counts as given back. */
   balance: script(`${WORDS}${CLOCK}
-local state = redis.call("HMGET", KEYS[3], "held", "places")
-if not state[2] then
+local found = redis.call("MGET", KEYS[1], KEYS[3])
+if not found[2] then
   if kind_of(KEYS[1]) == "none" and kind_of(KEYS[2]) == "none" then return {"0", "0"} end
   return {"unopened"}
 end
-local available = kind_of(KEYS[1]) == "string" and number(redis.call("GET", KEYS[1]))
-local held = number(state[1])
+local available, held = found[1] and number(found[1]), state_of(found[2])
 if not available or not held then return {"corrupt"} end
 if held > 0 then
   for _, id in ipairs(redis.call("ZRANGEBYSCORE", KEYS[5], "-inf", whole(now))) do
@@ -286,15 +329,15 @@ return {last, unpack(found)}`),
 
   /** KEYS: balance, history, state, holds, deadlines. All of one moment; entries are read afterwards, as they stay. */
   look: script(`${WORDS}
-local state = redis.call("HMGET", KEYS[3], "held", "places")
+local found = redis.call("MGET", KEYS[1], KEYS[3])
+local held, places = string.match(found[2] or "", "^(%S+) (%S+)")
 local open = 0
 for _, id in ipairs(redis.call("ZRANGE", KEYS[5], 0, -1)) do
   local size = string.match(redis.call("HGET", KEYS[4], id) or "", "^open (%d+)")
   open = open + (size and tonumber(size) or 0)
 end
-local balance = kind_of(KEYS[1]) == "string" and redis.call("GET", KEYS[1]) or ""
 local length = kind_of(KEYS[2]) == "list" and redis.call("LLEN", KEYS[2]) or 0
-return {balance, state[1] or "", state[2] or "", whole(open), whole(length)}`),
+return {found[1] or "", held or "", places or "", whole(open), whole(length)}`),
 
   /** KEYS: holds, deadlines. ARGV: how long open ("" for those whose time is over). */
   overdue: script(`${WORDS}${CLOCK}

@@ -1,5 +1,5 @@
 /** What a ledger takes, checked before anything is sent; and what makes two requests the same one. */
-import { createHash, randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { PlatformError } from "../errors.ts";
 
 const NAME_LENGTH = 200;
@@ -53,7 +53,7 @@ export function newCall(): string {
 
 /** Of what can be written as JSON; `undefined` counts as null. */
 export function digestOf(request: readonly unknown[]): string {
-  return createHash("sha256").update(JSON.stringify(request)).digest("base64url");
+  return hash("sha256", JSON.stringify(request), "base64url");
 }
 
 /** @throws {PlatformError} AMOUNT_INVALID */

@@ -6,7 +6,7 @@ import {
   redisCredits,
   SEED_NAMES,
 } from "../../src/credits/index.ts";
-import { PLACES, type Place, redisPlace } from "../support/backends.ts";
+import { type Place, redisPlace, SERVERS } from "../support/backends.ts";
 
 /** The forms of PictureAi's file: usage rows with a prompt, purchases with what was paid. */
 const usage = (id: number, credits: unknown = -1) => ({
@@ -26,7 +26,7 @@ const purchase = (id: number, credits: number) => ({
   created_at: "2025-01-02T03:04:05.000Z",
 });
 
-describe.each(PLACES)("imports into $name", ({ start }) => {
+describe.each(SERVERS)("imports into $name", ({ start }) => {
   let place: Place;
   let credits: Credits;
   let count = 0;

@@ -40,7 +40,7 @@ async function behindPostgres(): Promise<Behind> {
     direct: await place.open(),
     open: async (options = {}) => postgresCredits(pool, options),
     isAnswer: ({ type }) => type === "C",
-    isRequest: ({ type, bytes }) => type === "P" && bytes.includes(".post("),
+    isRequest: ({ type, bytes }) => type === "P" && /\.(?:post|spend)\(/.test(String(bytes)),
     async [Symbol.asyncDispose]() {
       await pool.end();
       await proxy[Symbol.asyncDispose]();

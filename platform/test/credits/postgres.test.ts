@@ -28,6 +28,8 @@ describe("the ledger's tables", () => {
     "update credits.account set available = 9007199254740992",
     "insert into credits.transfer select tenant, account, 9, kind, source, destination, -1, null, null, null, null, null, made_at from credits.transfer where place = 1",
     "insert into credits.transfer select tenant, account, 9, 'spend', 'granted', 'available', 1, null, null, null, null, null, made_at from credits.transfer where place = 1",
+    "insert into credits.transfer select tenant, account, 9, 'bonus', 'granted', 'available', 1, null, null, null, null, null, made_at from credits.transfer where place = 1",
+    "insert into credits.transfer select tenant, account, 9, 'imported', 'imported', 'spent', 1, null, null, null, null, null, made_at from credits.transfer where place = 1",
   ])("promise P14: %s breaks a rule of the table", async (statement) => {
     await expect(sql(place.url, statement)).rejects.toMatchObject({ code: "23514" });
   });

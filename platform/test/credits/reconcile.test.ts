@@ -48,6 +48,7 @@ describe.each(SERVERS)("reconciliation in $name", ({ start }) => {
       total: 51n,
       books: { sold: -55n, spent: 4n },
       findings: [],
+      frozen: [],
     });
     const [first, second]: PaymentRecord[] = [
       { payment: "cs_1", account: ACCOUNT, credits: 50 },
@@ -90,6 +91,40 @@ describe.each(SERVERS)("reconciliation in $name", ({ start }) => {
       found: String(available + 1),
     });
     expect((await credits.balance(ACCOUNT)).available).toBe(available + 1);
+  });
+
+  it("promise P11: freezes what does not agree, and nothing else, until it is thawed", async () => {
+    const tenant = "frozen";
+    const own = await place.open({ tenant });
+    const { hold } = await fill(own);
+    const spend = { account: ACCOUNT, amount: 1 };
+    const early = await own.spend({ ...spend, key: "early" });
+    expect(await own.reconcile({ freeze: true })).toMatchObject({ agrees: true, frozen: [] });
+    await place.overwrite(ACCOUNT, early.available + 1, tenant);
+    expect((await own.reconcile()).frozen).toEqual([]);
+    expect((await own.reconcile({ freeze: true })).frozen).toEqual([ACCOUNT]);
+    const changes = [
+      () => own.spend({ ...spend, key: "k" }),
+      () => own.reserve({ ...spend, key: "k" }),
+      () => own.grant({ ...spend, key: "k" }),
+      () => own.grant({ ...spend, key: "k", payment: "cs_9" }),
+      () => own.void({ account: ACCOUNT, hold, key: "k" }),
+      () => own.refund({ account: ACCOUNT, of: early.place, key: "k" }),
+    ];
+    for (const change of changes) {
+      await expect(change()).rejects.toMatchObject({ code: "ACCOUNT_FROZEN", status: 423 });
+    }
+    await place.lapse(ACCOUNT, hold, tenant);
+    expect(await own.sweep()).toMatchObject({ released: 0 });
+    expect(await own.spend({ ...spend, key: "early" })).toEqual({ ...early, replayed: true });
+    await own.spend({ account: "other", amount: 1, key: "other" });
+    expect(await own.freeze("nobody")).toBe(false);
+
+    await place.overwrite(ACCOUNT, early.available, tenant);
+    expect(await own.thaw(ACCOUNT)).toBe(true);
+    // The refusals were no answers: their key is free.
+    expect(await own.spend({ ...spend, key: "k" })).toMatchObject({ replayed: false });
+    expect(await own.reconcile({ freeze: true })).toMatchObject({ agrees: true, frozen: [] });
   });
 
   it("promise P14: goes through many accounts and long histories", async () => {
@@ -166,7 +201,7 @@ describe("what somebody else wrote into the keys", () => {
     ],
     [
       "a held sum that is another",
-      ["HINCRBY", own("-state"), "held", "1"],
+      ["SET", own("-state"), "7 3"],
       ["HELD_DIFFERS", "HOLDS_DIFFER"],
       false,
     ],

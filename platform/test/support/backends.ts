@@ -19,9 +19,9 @@ export interface Place extends AsyncDisposable {
   readonly name: "postgres" | "pglite" | "redis";
   open(options?: LedgerOptions): Promise<Credits>;
   /** Sets a hold's end to the past of the store's clock. */
-  lapse(account: string, hold: string): Promise<void>;
+  lapse(account: string, hold: string, tenant?: string): Promise<void>;
   /** Writes over what is stored as available, as somebody else's code would. */
-  overwrite(account: string, available: number): Promise<void>;
+  overwrite(account: string, available: number, tenant?: string): Promise<void>;
 }
 
 export interface SqlPlace extends Place {
@@ -86,17 +86,18 @@ function sqlPlace(
     name,
     sql,
     open: async (options) => postgresCredits(sql, options),
-    async lapse(account, hold) {
+    async lapse(account, hold, tenant = "default") {
       await sql.query(
         `update credits.hold set expires_at = clock_timestamp() - interval '1 hour'
-         where account = $1 and id = $2`,
-        [account, hold],
+         where account = $1 and id = $2 and tenant = $3`,
+        [account, hold, tenant],
       );
     },
-    async overwrite(account, available) {
-      await sql.query("update credits.account set available = $2 where id = $1", [
+    async overwrite(account, available, tenant = "default") {
+      await sql.query("update credits.account set available = $2 where id = $1 and tenant = $3", [
         account,
         String(available),
+        tenant,
       ]);
     },
   };
@@ -111,13 +112,14 @@ export async function redisPlace(): Promise<RedisPlace> {
     url,
     connection,
     open: (options) => redisCredits(connection, options),
-    async lapse(account, hold) {
+    async lapse(account, hold, tenant = "default") {
       // Only what is open has an end.
-      await connection.command(["ZADD", `{default}:credits-deadlines:${account}`, "XX", "1", hold]);
-      await connection.command(["ZADD", "{default}:credits-due", "XX", "1", account]);
+      const deadlines = `{${tenant}}:credits-deadlines:${account}`;
+      await connection.command(["ZADD", deadlines, "XX", "1", hold]);
+      await connection.command(["ZADD", `{${tenant}}:credits-due`, "XX", "1", account]);
     },
-    async overwrite(account, available) {
-      await connection.command(["SET", `{default}:credits:${account}`, String(available)]);
+    async overwrite(account, available, tenant = "default") {
+      await connection.command(["SET", `{${tenant}}:credits:${account}`, String(available)]);
     },
     async [Symbol.asyncDispose]() {
       await tcp[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@
  * What a JSON file holds, as collections of rows. A row keeps its text: printing the file again changes only what
  * was written in between.
  */
-import { canonicalText, digestText } from "../../collection/canonical.ts";
+import { digest } from "../../collection/canonical.ts";
 import { JsonWriter } from "../../collection/json-text.ts";
 import { decodeKey, encodeKey } from "../../collection/key.ts";
 import { parseJson } from "../../collection/parse-json.ts";
@@ -44,7 +44,7 @@ export class Row {
   }
 
   get digest(): Uint8Array {
-    this.#digest ??= digestText(canonicalText(this.value));
+    this.#digest ??= digest(this.value);
     return this.#digest;
   }
 }
@@ -251,8 +251,14 @@ function documentOf(sliced: SlicedText, members: readonly Member[]): Rows {
   return new Map([[DOCUMENT_KEY, new Row("", { value })]]);
 }
 
+/**
+ * A text of its own. What `slice` gives is a view of the whole file's text and would keep that for as long as the row
+ * lives: one such text for each time that somebody has written the file.
+ */
+const ownText = (text: string): string => Buffer.from(text, "utf8").toString("utf8");
+
 function rowOf(sliced: SlicedText, start: number, text: string): Row {
-  const row = new Row(text);
+  const row = new Row(ownText(text));
   try {
     void row.value;
     return row;

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as breathe, setTimeout as sleep } from "node:timers/promises";
 import { digestHex } from "../../collection/digest-sum.ts";
 import { type Revision, revision } from "../../collection/revision.ts";
 import { OutgrowError } from "../../errors.ts";
@@ -32,6 +32,8 @@ import { replaceFile } from "./replace-file.ts";
 const LOCK_WAIT_MS = 10_000;
 /** A file that is written while it is read is read again so often. */
 const READS = 5;
+/** Records between two looks at what else there is to do. */
+const BREATH = 128;
 
 interface Waiting {
   readonly commit: Commit;
@@ -112,6 +114,9 @@ export class JsonFile {
   }
 
   async raise(epoch: number): Promise<void> {
+    // The journal begins with what every record is. Nearly all of that is found out while others may write.
+    this.#journal.refresh();
+    if (!this.#journal.begun) await this.#digestAll();
     await this.#locked(() => {
       mkdirSync(this.#folder, { recursive: true });
       const { contents } = this.#settled();
@@ -244,6 +249,18 @@ export class JsonFile {
       else this.#takeForeign(contents, print);
     }
     return { contents, journal };
+  }
+
+  /** A row that stays as it is keeps its digest. */
+  async #digestAll(): Promise<void> {
+    const { contents } = this.#read();
+    for (const name of contents.names) {
+      let count = 0;
+      for (const row of contents.rows(name).values()) {
+        void row.digest;
+        if (++count % BREATH === 0) await breathe();
+      }
+    }
   }
 
   #begin(contents: Contents): void {

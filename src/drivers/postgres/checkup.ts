@@ -52,6 +52,7 @@ export async function checkup(database: SqlDatabase): Promise<readonly Check[]> 
     }
   }
   checks.push(...(await exposure(database)));
+  checks.push(...(await foreignWrites(database)));
   return checks;
 }
 
@@ -157,6 +158,26 @@ async function connections(ask: Ask): Promise<Check> {
 }
 
 /** Tables of moves that a Supabase project's API would serve to anyone. */
+/** Of live moves: tables on which no trigger may be made, so that what others write to them is not noticed. */
+async function foreignWrites(database: SqlDatabase): Promise<Check[]> {
+  if (!(await hasLedger(database))) return [];
+  const { rows } = await database.query(
+    `select p.place from outgrow.control s join outgrow.move m on m.name = s.move
+       join outgrow.collection c on c.move = m.id, json_array_elements(c.layout -> 'tables') as t,
+       lateral (select format('%I.%I', m.schema, t.value ->> 'name') as place) as p
+     where coalesce((select relkind not in ('r', 'p')
+         or not has_table_privilege(oid, 'trigger')
+       from pg_class where oid = to_regclass(p.place)), false)`,
+  );
+  return rows.map(([place]) =>
+    warning(
+      "triggers",
+      `${place}: no trigger may be made`,
+      `grant trigger on ${place} to the move's role; or let other programs write to it only when the move is complete.`,
+    ),
+  );
+}
+
 async function exposure(database: SqlDatabase): Promise<Check[]> {
   if (!(await hasLedger(database))) return [ok("ledger", "none yet")];
   const { rows } = await database.query(

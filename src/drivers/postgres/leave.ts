@@ -7,6 +7,7 @@ import type { HeldHere } from "../../store/driver.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
 import { dropLedgerIfEmpty, hasLedger, lockLedger } from "./ledger-schema.ts";
 import { takeTurn } from "./turn.ts";
+import { unwatch } from "./watch.ts";
 
 /** What lies in the ledger and nowhere else: rests and keys of bound tables' rows, and what could not be moved. */
 const HELD = `
@@ -31,6 +32,7 @@ export async function leaveMove(
     await sql.query("select from outgrow.move where name = $1 for update", [move]);
     if (keep === undefined) await refuseHeld(sql, move);
     else await keep(heldBy(sql, move));
+    await unwatch(sql, move);
     await deleteRecords(sql, move);
     await sql.query("delete from outgrow.move where name = $1", [move]);
     for (const table of ["process", "outbox", "control"]) {

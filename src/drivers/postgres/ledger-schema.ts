@@ -2,6 +2,7 @@
 import { OutgrowError } from "../../errors.ts";
 import { LEDGER_VERSION } from "../../store/ledger.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
+import { dropWatch } from "./watch.ts";
 
 /** Any number, as long as it is always this one: who makes or drops the schema waits for whoever does so now. */
 export async function lockLedger(sql: SqlTransaction): Promise<void> {
@@ -177,5 +178,7 @@ export async function dropLedgerIfEmpty(sql: SqlTransaction): Promise<void> {
     "select (select count(*) from outgrow.move) + (select count(*) from outgrow.control)",
   );
   // Without `cascade`: what somebody else made in our schema, or upon it, is not ours to drop.
-  if (rows[0]?.[0] === "0") await sql.query(DROP);
+  if (rows[0]?.[0] !== "0") return;
+  await dropWatch(sql);
+  await sql.query(DROP);
 }

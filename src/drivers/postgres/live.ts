@@ -7,16 +7,20 @@ import { OutgrowError } from "../../errors.ts";
 import type { Commit, Driver } from "../../store/driver.ts";
 import type { OutboxEntry, Side } from "../../store/side.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
+import { noted, takeUp } from "./foreign.ts";
 import { raiseSequences } from "./settle.ts";
+import { OWN_WRITE, unwatch, watch } from "./watch.ts";
 
 /**
  * Law S5. The row stays locked until the commit's end, so that a fence which rises waits for it.
  * @throws {OutgrowError} FENCED
  */
 export async function checkFence(sql: SqlTransaction, move: string, epoch: number): Promise<void> {
-  const { rows } = await sql.query("select fence from outgrow.control where move = $1 for share", [
-    move,
-  ]);
+  // In the same round trip: what is written from here on is our own, and nobody's past the store.
+  const { rows } = await sql.query(
+    `select fence, ${OWN_WRITE} from outgrow.control where move = $1 for share`,
+    [move],
+  );
   const fence = Number(rows[0]?.[0] ?? 0);
   if (epoch < fence) throw new OutgrowError("FENCED", { detail: `epoch ${epoch} < ${fence}` });
 }
@@ -49,30 +53,19 @@ export async function checkExpected(
   }
 }
 
-/** Laws S3, S4. */
-export async function capture(
-  sql: SqlTransaction,
-  move: string,
-  { tenant, writes }: Commit,
-): Promise<void> {
-  const entries = writes.flatMap(({ collection, records }) =>
-    records.map(({ key, revision }) => [collection, key, revision]),
-  );
-  if (entries.length === 0) return;
-  await sql.query(
-    `insert into outgrow.outbox as o (move, tenant, collection, key, revision)
-     select $1, $2, w->>0, w->>1, w->>2 from jsonb_array_elements($3::jsonb) as w
-     on conflict (move, tenant, collection, key)
-     do update set revision = greatest(o.revision, excluded.revision)`,
-    [move, tenant, JSON.stringify(entries)],
-  );
-}
-
 export function postgresSide(database: SqlDatabase, move: string, driver: Driver): Side {
+  /** Found since they were last told of. */
+  let found: Readonly<Record<string, number>> = {};
+  const look = async (): Promise<void> => {
+    for (const [collection, count] of Object.entries(await takeUp(database, move))) {
+      found = { ...found, [collection]: (found[collection] ?? 0) + count };
+    }
+  };
   return {
     driver,
     outbox: {
       async pending(limit) {
+        await look();
         const { rows } = await database.query(
           `select tenant, collection, key, revision from outgrow.outbox where move = $1
            order by at limit $2`,
@@ -104,8 +97,14 @@ export function postgresSide(database: SqlDatabase, move: string, driver: Driver
           [move],
         );
         const [count, oldest] = rows[0] ?? [];
-        const oldestMs = oldest == null ? undefined : Math.max(0, Number(oldest));
-        return { count: Number(count), oldestMs };
+        // What nobody has taken up yet waits as well: a gate is not to pass it by.
+        const more = await noted(database, move);
+        const ages = [
+          oldest == null ? [] : Math.max(0, Number(oldest)),
+          more.oldestMs ?? [],
+        ].flat();
+        const oldestMs = ages.length === 0 ? undefined : Math.max(...ages);
+        return { count: Number(count) + more.count, oldestMs };
       },
     },
     fence: {
@@ -122,13 +121,20 @@ export function postgresSide(database: SqlDatabase, move: string, driver: Driver
         );
       },
     },
-    foreignWrites: async () => ({}),
+    async foreignWrites() {
+      await look();
+      const all = found;
+      found = {};
+      return all;
+    },
     async takeOver() {
+      await watch(database, move);
       await database.transaction(async (sql) => {
         const { rows } = await sql.query("select schema from outgrow.move where name = $1", [move]);
         const schema = rows[0]?.[0];
         if (typeof schema === "string") await raiseSequences(sql, schema, driver.layouts);
       });
     },
+    standDown: () => database.transaction((sql) => unwatch(sql, move)),
   };
 }

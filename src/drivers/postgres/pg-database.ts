@@ -36,6 +36,9 @@ const SETTINGS = [
 const FROZEN = `select set_config('idle_in_transaction_session_timeout', '60s', true)
   where current_setting('idle_in_transaction_session_timeout')::interval not between '1ms' and '60s'`;
 
+/** One statement that leaves nothing behind. */
+const ASKS = /^\s*select\b[^;]*$/i;
+
 /** How much longer than the server's own deadline a reply is waited for. */
 const REPLY_GRACE_MS = 5_000;
 
@@ -94,7 +97,19 @@ class PgDatabase implements SqlDatabase {
   }
 
   query(text: string, parameters: readonly SqlParameter[] = []): Promise<SqlResult> {
+    // What only asks may be asked again: whether its COMMIT came through does not matter.
+    if (ASKS.test(text)) return this.#ask(text, parameters);
     return this.transaction((sql) => sql.query(text, parameters));
+  }
+
+  /** A question and the transaction around it in one round trip. */
+  async #ask(text: string, parameters: readonly SqlParameter[]): Promise<SqlResult> {
+    const client = await this.#connect();
+    const begin = `begin isolation level read committed, read write; ${this.#settings}`;
+    const [, asked, ended] = await together(client, [[begin], [text, parameters], ["commit"]]);
+    // A COMMIT that was answered ended the transaction, whatever became of the question.
+    client.release(ended?.status !== "fulfilled");
+    return valueOf(asked);
   }
 
   async transaction<R>(
@@ -107,7 +122,10 @@ class PgDatabase implements SqlDatabase {
     const { readOnly = false, signal } = options;
     if (signal?.aborted) throw new OutgrowError("INTERRUPTED");
     const client = await this.#connect();
-    const sql = new PgTransaction(client);
+    const begin = readOnly
+      ? `begin isolation level repeatable read, read only; ${this.#settings}`
+      : `begin isolation level read committed, read write; ${this.#settings}; ${FROZEN}`;
+    const sql = new PgTransaction(client, begin);
     let committing = false;
     // Ending the client cuts off what it is waiting for; the server then rolls back. A COMMIT is waited for.
     const interrupt = (): void => {
@@ -116,10 +134,6 @@ class PgDatabase implements SqlDatabase {
     signal?.addEventListener("abort", interrupt, { once: true });
     let reusable = false;
     try {
-      const begin = readOnly
-        ? `begin isolation level repeatable read, read only; ${this.#settings}`
-        : `begin isolation level read committed, read write; ${this.#settings}; ${FROZEN}`;
-      await sql.query(begin);
       const result = await work(sql);
       committing = true;
       await sql.commit();
@@ -182,26 +196,64 @@ async function ask(
   }
 }
 
+type Settled = PromiseSettledResult<SqlResult & { readonly command: string }>;
+
+/** Statements that are sent without waiting for each other's answers. */
+async function together(
+  client: PoolClient & { pipeline?: boolean },
+  statements: readonly (readonly [text: string, parameters?: readonly SqlParameter[]])[],
+): Promise<Settled[]> {
+  // COPY is not possible in this mode: it is on for these alone.
+  client.pipeline = true;
+  try {
+    return await Promise.allSettled(
+      statements.map(([text, parameters]) => ask(client, text, parameters)),
+    );
+  } finally {
+    client.pipeline = false;
+  }
+}
+
+function valueOf(settled: Settled | undefined): SqlResult {
+  if (settled?.status === "fulfilled") return settled.value;
+  throw settled?.reason;
+}
+
 class PgTransaction implements SqlTransaction {
   ended = false;
   readonly #client: PoolClient;
+  /** Not sent yet. */
+  #begin: string | undefined;
   #cursors = 0;
 
-  constructor(client: PoolClient) {
+  constructor(client: PoolClient, begin: string) {
     this.#client = client;
+    this.#begin = begin;
   }
 
-  #check(): void {
+  async #open(): Promise<void> {
     if (this.ended) throw new TypeError("The transaction has ended.");
+    const begin = this.#begin;
+    this.#begin = undefined;
+    if (begin !== undefined) await ask(this.#client, begin);
   }
 
   async query(text: string, parameters: readonly SqlParameter[] = []): Promise<SqlResult> {
-    this.#check();
-    return ask(this.#client, text, parameters);
+    const begin = this.#begin;
+    if (this.ended || begin === undefined || !ASKS.test(text)) {
+      await this.#open();
+      return ask(this.#client, text, parameters);
+    }
+    // A question does no harm, should there be no transaction around it after all.
+    this.#begin = undefined;
+    const [begun, asked] = await together(this.#client, [[begin], [text, parameters]]);
+    valueOf(begun);
+    return valueOf(asked);
   }
 
   async commit(): Promise<void> {
     this.ended = true;
+    if (this.#begin !== undefined) return;
     const { command } = await ask(this.#client, "commit");
     // After a failed statement COMMIT rolls back, and the server calls that success.
     if (command !== "COMMIT") {
@@ -212,6 +264,7 @@ class PgTransaction implements SqlTransaction {
   /** Whether the connection is as good as new afterwards. */
   async rollback(): Promise<boolean> {
     this.ended = true;
+    if (this.#begin !== undefined) return true;
     try {
       await ask(this.#client, "rollback");
       return true;
@@ -225,7 +278,7 @@ class PgTransaction implements SqlTransaction {
     columns: readonly string[],
     chunks: readonly Uint8Array[],
   ): Promise<number> {
-    this.#check();
+    await this.#open();
     const { from } = await import("pg-copy-streams");
     const stream = this.#client.query(
       from(`copy ${table} (${columns.join(", ")}) from stdin with (format binary)`),

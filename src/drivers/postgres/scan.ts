@@ -223,11 +223,8 @@ export async function readWith(
      where ${sql.key} = any($1::${sql.keyType}[]) and ${sql.scope}`,
     [textArray(cells)],
   );
-  const { rows: gone } = await transaction.query(
-    `select key, revision, position from outgrow.record
-     where collection = $1 and tenant = $2 and state = 'deleted' and key = any($3::text[])`,
-    [String(context.id), from.tenant, textArray(keys)],
-  );
+  // Nearly always all are there.
+  const gone = rows.length === keys.length ? [] : await goneOf(transaction, context, from, keys);
   const found = new Map<string, Stored>();
   for (const [key, revision, position] of gone) {
     found.set(key as string, {
@@ -246,6 +243,21 @@ export async function readWith(
     found.set(one.key, one);
   }
   return keys.map((key) => found.get(key));
+}
+
+/** The deleted ones of these keys. */
+async function goneOf(
+  sql: Pick<SqlTransaction, "query">,
+  { id }: ScanContext,
+  { tenant }: Address,
+  keys: readonly string[],
+): Promise<SqlResult["rows"]> {
+  const { rows } = await sql.query(
+    `select key, revision, position from outgrow.record
+     where collection = $1 and tenant = $2 and state = 'deleted' and key = any($3::text[])`,
+    [String(id), tenant, textArray(keys)],
+  );
+  return rows;
 }
 
 export async function count(context: ScanContext, of: Address): Promise<number> {

@@ -12,14 +12,13 @@
 
 import { failpoint } from "../../failpoint.ts";
 import { copyBinary } from "./copy-binary.ts";
-import type { SqlResult, SqlTransaction } from "./database.ts";
+import type { SqlTransaction } from "./database.ts";
+import { isFew, judgeFew, writeFew } from "./few.ts";
+import { judgement, type Loss, SIDECAR_UPSERT, sortVerdicts, type Verdicts } from "./judge.ts";
 import { qualified, quote } from "./quote.ts";
 import { expectCount, SIDECAR, sidecarRows } from "./sidecar.ts";
-import { keyCells, type RowVerdicts, type Stage, type StagedWrite, sameKey } from "./stage.ts";
+import { keyCells, type Stage, type StagedWrite } from "./stage.ts";
 import { type Displaced, writeRows } from "./staged-rows.ts";
-
-/** Why a record was not written. */
-export type Loss = "duplicate" | "stale" | "conflict" | "foreign";
 
 export interface Judged {
   /** Every record that was not written, by its place in the batch. All others were. */
@@ -28,14 +27,6 @@ export interface Judged {
   readonly unchanged: number;
   /** Records of the same revision that were taken out of the table because their key is in conflict. */
   readonly displaced: readonly Displaced[];
-}
-
-/** Where each record of the batch ended, by its place. */
-interface Verdicts extends RowVerdicts {
-  readonly lost: ReadonlyMap<number, Loss>;
-  readonly unchanged: number;
-  /** Sidecar rows to write. */
-  readonly known: number;
 }
 
 export async function writeStaged(sql: SqlTransaction, write: StagedWrite): Promise<Judged> {
@@ -49,6 +40,12 @@ export async function writeStaged(sql: SqlTransaction, write: StagedWrite): Prom
     staged: `outgrow_staged_${write.collection}`,
     judged: `outgrow_judged_${write.collection}`,
   };
+  const few = isFew(write) ? await judgeFew(stage) : undefined;
+  if (few !== undefined) {
+    await failpoint("commit.judged");
+    await writeFew(stage, few);
+    return { lost: few.lost, unchanged: few.unchanged, displaced: [] };
+  }
   await fill(stage);
   await failpoint("commit.staged");
   const verdicts = await judge(stage);
@@ -84,63 +81,14 @@ async function fill({ sql, write, table, place, staged }: Stage): Promise<void> 
   expectCount(stored, records.length, "the staged batch");
 }
 
-/**
- * Looks every key up by its index, one by one: `lateral … limit 1` leaves the planner no other way. It knows
- * little of tables that were filled a moment ago, and its guesses then cost a scan of all of them per batch.
- */
 async function judge({ sql, write, table, place, staged, judged }: Stage): Promise<Verdicts> {
   await sql.query(
-    `create temporary table ${judged} on commit drop as
-     select s.seq, s.key, s.state, coalesce(r.state, 'none') as was, r.position,
-       r.revision is not distinct from s.revision as same_revision,
-       case
-         when r.key is null or r.revision < s.revision then case
-           when s.state = 'conflict' then 'conflict'
-           when s.state = 'present' and t.found and r.state is distinct from 'present' then 'foreign'
-           when r.key is null then 'new'
-           when r.state = s.state and r.digest is not distinct from s.digest
-             and (t.found or s.state = 'deleted') then 'same'
-           else 'replace' end
-         when r.revision > s.revision then 'stale'
-         when s.state = 'conflict' then 'conflict'
-         when r.state = s.state and r.digest is not distinct from s.digest then 'duplicate'
-         else 'conflict'
-       end as verdict
-     from ${staged} s
-     left join lateral (select * from outgrow.record o
-       where o.collection = $1 and o.tenant = $2 and o.key = s.key limit 1) r on true
-     left join lateral (select true as found from ${place} t
-       where ${sameKey(table)} limit 1) t on true`,
+    `create temporary table ${judged} on commit drop as ${judgement(table, place, staged)}`,
     [String(write.collection), write.tenant],
   );
   const { rows } = await sql.query(`select seq, verdict, was, state from ${judged} order by seq`);
   expectCount(rows.length, write.records.length, "the judged batch");
-  return sorted(rows);
-}
-
-function sorted(rows: SqlResult["rows"]): Verdicts {
-  const lost = new Map<number, Loss>();
-  const added: number[] = [];
-  const replaced: number[] = [];
-  const counts = { deleted: 0, conflicting: 0, unchanged: 0, known: 0 };
-  for (const [number, verdict, was, state] of rows) {
-    const seq = Number(number);
-    if (verdict === "new" || verdict === "replace" || verdict === "same") {
-      counts.known++;
-      if (verdict === "same") {
-        counts.unchanged++;
-        continue;
-      }
-      const there = was === "present";
-      if (state === "present") (there ? replaced : added).push(seq);
-      else if (there) counts.deleted++;
-    } else {
-      lost.set(seq, verdict as Loss);
-      if (verdict === "conflict") counts.known++;
-      if (verdict === "conflict" && was === "present") counts.conflicting++;
-    }
-  }
-  return { lost, added, replaced, ...counts };
+  return sortVerdicts(rows);
 }
 
 async function writeSidecar({ sql, staged, judged }: Stage, known: number): Promise<void> {
@@ -152,8 +100,7 @@ async function writeSidecar({ sql, staged, judged }: Stage, known: number): Prom
        case when j.verdict = 'conflict' then 'conflict' else s.state end, s.position, s.form
      from ${staged} s join ${judged} j on j.seq = s.seq
      where j.verdict in ('new', 'replace', 'same', 'conflict')
-     on conflict (collection, tenant, key) do update set revision = excluded.revision,
-       digest = excluded.digest, state = excluded.state, position = excluded.position, form = excluded.form`,
+     ${SIDECAR_UPSERT}`,
   );
   expectCount(count, known, "outgrow.record");
 }

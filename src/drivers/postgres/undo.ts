@@ -14,6 +14,7 @@ import { rootSql } from "./root-sql.ts";
 import { emptyLate } from "./settle.ts";
 import { ownTables } from "./tables.ts";
 import { takeTurn } from "./turn.ts";
+import { unwatch } from "./watch.ts";
 
 /** Of an earlier run of the move, and of no app: $4 is the revision of the current run. */
 const OLD = `r.collection = (select id from outgrow.collection where move = $1 and name = $2)
@@ -145,6 +146,7 @@ export function dropMove(
     );
     // Somebody else was first, and its tables may be another move's by now.
     if (owns.length === 0) return { tables: [] };
+    await unwatch(sql, move.name);
     const layouts = move.collections.map(({ layout }) => layout);
     const tables = ownTables(layouts);
     if (tables.length > 0) {
