@@ -35,6 +35,7 @@ try {
 } catch {
   // Not a checkout.
 }
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
 const { rehearse } = await import(main.href);
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 const { faults, brief, target } = values;

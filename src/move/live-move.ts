@@ -311,8 +311,8 @@ class OpenMove implements LiveMove {
       throw new OutgrowError("GATE_CLOSED", { detail });
     }
     const keep = restTo && ((held: AsyncIterable<HeldHere>) => writeHeld(restTo, held));
-    await live.leave?.(this.name, keep || undefined);
-    await live.control.remove(this.name);
+    if (live.leave !== undefined) await live.leave(this.name, keep || undefined);
+    else await live.control.remove(this.name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -307,3 +307,32 @@ test("fault F47: a server whose memory is full refuses a commit and keeps none o
     await server.stop();
   }
 });
+
+test("law D2: where the log is written now and then, stages and fences wait until they are on disk", async () => {
+  const sent: string[] = [];
+  const watched: RedisConnection = {
+    label: raw.label,
+    limits: raw.limits,
+    cost: (argument) => raw.cost(argument),
+    async send(commands) {
+      sent.push(...commands.map(([command = ""]) => command));
+      // Servers before 7.2 do not know it.
+      return commands[0]?.[0] === "WAITAOF" ? [[1, 0]] : raw.send(commands);
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+  const waiting = redisTarget(watched, { durable: false, waits: true, notes: [] });
+  const { name } = await move();
+  const { control, side } = waiting.live;
+  const { fence } = await side(name);
+  const changes = [
+    () => control.replace(name, 0, {}),
+    () => fence.raise(2),
+    () => control.remove(name),
+  ];
+  for (const change of changes) {
+    sent.length = 0;
+    await change();
+    expect(sent.at(-1)).toBe("WAITAOF");
+  }
+});

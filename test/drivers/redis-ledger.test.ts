@@ -8,7 +8,7 @@ import { openRedis } from "../../src/drivers/redis/index.ts";
 import { REGISTRY } from "../../src/drivers/redis/names.ts";
 import { TcpConnection } from "../../src/drivers/redis/tcp.ts";
 import type { Target } from "../../src/store/driver.ts";
-import type { SourceFile } from "../../src/store/ledger.ts";
+import type { Move, SourceFile } from "../../src/store/ledger.ts";
 import { freshRedis } from "../support/redis.ts";
 import { codeOf, layoutOf, type MakeMove, newMove, record, workbench } from "./backends.ts";
 
@@ -50,6 +50,14 @@ test("law P6: a Redis is as before after the last move is dropped", async () => 
   const checkpoint = { run: 1, file: 0, batch: 0, offset: 9, resume: null, last: true };
   await two.driver.commit({ tenant: "}{:%", writes: [], ledger: { checkpoint } });
   expect(await target.ledger.moves()).toHaveLength(2);
+  const made = await target.ledger.find(one.name);
+  expect(target.places?.(made as Move)).toEqual(
+    new Map([
+      ["things", ["{default}:things:*"]],
+      ["outgrow", ["{default}:%6futgrow:*"]],
+      ["", ["{default}:%:*"]],
+    ]),
+  );
   expect(await target.ledger.drop(one.name)).toEqual({
     tables: ["{default}:things:*", "{default}:%6futgrow:*", "{default}:%:*"],
   });

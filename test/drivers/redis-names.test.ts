@@ -183,6 +183,7 @@ test("fault F49: every script's keys lie under one hash tag, or are the list of 
     await control.processes(name);
     const { driver, fence, outbox } = await side(name);
     await fence.raise(2);
+    await fence.current();
     const records = [record("d", {})];
     const writes = [{ collection: "things", records }];
     await driver.commit({ tenant: "default", writes, epoch: 2, capture: true });

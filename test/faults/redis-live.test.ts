@@ -269,3 +269,37 @@ it("fault F45, law D2, S2, S3: a Redis that is killed again and again, in dualwr
   expect(await conductor.verify()).toMatchObject({ clean: true });
   expect((await conductor.back()).stage).toBe("shadow");
 }, 120_000);
+
+it("fault F47, law S2: a Redis that is full stops no write before live; from live on reads go on, and writes when it has room", async () => {
+  const server = await startRedis();
+  closing.push({ [Symbol.asyncDispose]: () => server.stop() });
+  const own = new TcpConnection(server.url);
+  closing.push(own);
+  const maxmemory = (size: string) => own.send([["CONFIG", "SET", "maxmemory", size]]);
+  const conductor = await open(server.url);
+  const notes = (await (await open(server.url)).store()).collection(Notes);
+  await conductor.advance("dualwrite");
+  await conductor.copy();
+  await maxmemory("1mb");
+  // Longer than the process's view of the stage is good: its beats are refused too.
+  const until = performance.now() + 6500;
+  for (let n = 0; performance.now() < until; n++, await sleep(100)) {
+    await notes.put({ id: `full${n % 20}`, count: n });
+  }
+  await maxmemory("0");
+  expect(await conductor.verify()).toMatchObject({ clean: true });
+  await conductor.advance("shadow");
+  await conductor.advance("live");
+  await notes.put({ id: "full0", count: -1 });
+  await maxmemory("1mb");
+  await expect(notes.put({ id: "full0", count: -2 })).rejects.toMatchObject({
+    code: "TARGET_FULL",
+  });
+  await expect(conductor.back()).rejects.toMatchObject({ code: "TARGET_FULL" });
+  expect(await notes.get("full0")).toMatchObject({ count: -1 });
+  await maxmemory("0");
+  await notes.put({ id: "full1", count: -3 });
+  const held = await bothSides(conductor, server.url);
+  expect([held.get("full0"), held.get("full1")]).toEqual([-1, -3]);
+  expect(held.get("full2")).toBeGreaterThan(20);
+}, 60_000);

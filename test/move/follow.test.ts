@@ -149,8 +149,8 @@ it("sem 10: an OpenFeature flag asks, one gate at a time; no answer of its provi
 });
 
 it("sem 10: a provider's stale word is no wish, one that throws neither; its own default is", async () => {
-  const answering = (answer: () => object): Provider => {
-    const resolve = async () => answer() as never;
+  const answering = (answer: (fallback: unknown) => object): Provider => {
+    const resolve = async (_flag: string, fallback: unknown) => answer(fallback) as never;
     return {
       metadata: { name: "one that answers so" },
       resolveStringEvaluation: resolve,
@@ -160,7 +160,7 @@ it("sem 10: a provider's stale word is no wish, one that throws neither; its own
     };
   };
   const wish = flagWish(OpenFeature.getClient(), { flag: "stage" });
-  const did = async (answer: () => object) => {
+  const did = async (answer: (fallback: unknown) => object) => {
     await OpenFeature.setProviderAndWait(answering(answer));
     return (await followOnce(move, wish)).did;
   };
@@ -170,6 +170,8 @@ it("sem 10: a provider's stale word is no wish, one that throws neither; its own
     throw new Error("unreachable");
   };
   expect(await did(fails)).toBe("nothing");
+  expect(await did((value) => ({ value, reason: "DEFAULT" }))).toBe("nothing");
+  expect(await did((value) => ({ value }))).toBe("nothing");
   expect(await stage()).toBe("off");
   expect(await did(() => ({ value: "dualwrite", reason: "DEFAULT" }))).toBe("advance");
 });

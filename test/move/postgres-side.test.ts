@@ -242,3 +242,16 @@ it("a condition is met or nothing is stored", async () => {
   await write("gone", 5, null);
   expect(await emailOf(2)).toBe("gone");
 });
+
+it("law S5: any number of processes may end a change of authority at the same time", async () => {
+  const database = await openPostgres(url);
+  closing.push(database);
+  for (let round = 0; round < 3; round++) {
+    await Promise.all(Array.from({ length: 4 }, async () => side.takeOver?.()));
+    const { rows } = await database.query(
+      "select count(*) from pg_trigger where tgname like 'outgrow_change_%'",
+    );
+    expect(rows).toEqual([["2"]]);
+    await side.standDown?.();
+  }
+});

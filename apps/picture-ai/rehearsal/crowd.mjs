@@ -51,7 +51,7 @@ export class Crowd {
         continue;
       }
       await visitor.act();
-      await sleep(20 + visitor.random() * 60);
+      await sleep(40 + visitor.random() * 120);
     }
   }
 

@@ -22,6 +22,8 @@ import { Servers } from "./servers.mjs";
 import { travel } from "./travel.mjs";
 
 const USERS = 8;
+/** Failures; most of the time one brings others. */
+const MOST_TOLD = 20;
 const HOUR_MS = 3_600_000;
 
 export function seeded(seed) {
@@ -63,12 +65,13 @@ export async function rehearse({ seed, faults, target: kind, isBrief, root }) {
   mkdirSync(join(folder, "data"));
   copyFileSync(join(root, "apps/picture-ai/demo/database.json"), file);
   const counts = Object.fromEntries(COUNTS.flat().map((name) => [name, 0]));
-  const failures = [];
+  let failures = 0;
   const beganAt = performance.now();
   const place = await openPlace(kind, folder);
   const way = { at: "off" };
   const fail = (text) => {
-    failures.push(`${((performance.now() - beganAt) / 1000).toFixed(1)} s, ${way.at}: ${text}`);
+    const seconds = ((performance.now() - beganAt) / 1000).toFixed(1);
+    if (++failures <= MOST_TOLD) console.log(`  FAILED after ${seconds} s, ${way.at}: ${text}`);
   };
   const stripe = await startStripeFake();
   const troubles = new Troubles();
@@ -116,7 +119,12 @@ async function journey(trip) {
       source,
       target,
       layout: PLACES,
-      limits: { minCompared: 10, holdMs: 1000, maxSlowdown: 20, goodLatencyMs: 500 },
+      limits: {
+        minCompared: trip.isBrief ? 3 : 10,
+        holdMs: 1000,
+        maxSlowdown: 20,
+        goodLatencyMs: 500,
+      },
       by: "rehearsal",
     });
     await conducted({ ...trip, source, target, move });
@@ -154,14 +162,13 @@ async function conducted(trip) {
   if (counts.creditsGivenBack > held) fail(`${counts.creditsGivenBack} of ${held} were given back`);
 }
 
-/** Prints what was reached and what failed. @returns whether every claim held. */
+/** Prints what was reached. @returns whether every claim held. */
 function told(counts, failures, reached) {
   for (const names of COUNTS) {
     console.log(`  ${names.map((name) => `${name}: ${counts[name]}`).join(", ")}`);
   }
-  for (const failure of failures.slice(0, 20)) console.log(`  ${failure}`);
-  if (failures.length > 20) console.log(`  and ${failures.length - 20} more`);
+  if (failures > MOST_TOLD) console.log(`  and ${failures - MOST_TOLD} more have failed`);
   const missing = reached.filter((name) => counts[name] === 0);
   if (missing.length > 0) console.log(`  not reached: ${missing.join(", ")}`);
-  return failures.length === 0 && missing.length === 0;
+  return failures === 0 && missing.length === 0;
 }

@@ -18,6 +18,10 @@ export class Servers {
 
   constructor(environment) {
     this.#environment = environment;
+    // A rehearsal that is broken off leaves nobody behind.
+    process.once("exit", () => {
+      for (const { child } of this.#all) child?.kill("SIGKILL");
+    });
   }
 
   async start(count) {

@@ -51,15 +51,20 @@ class Conductor {
     this.#trip = trip;
   }
 
+  #again({ code, message }) {
+    this.#trip.counts.conductorAgain++;
+    console.log(`  again: ${code} ${message}`);
+  }
+
   /** What an error says may be tried again is. */
   async patient(work) {
-    const { counts, faults } = this.#trip;
+    const { faults } = this.#trip;
     for (let attempt = 1; ; attempt++) {
       try {
         return await work();
       } catch (error) {
         if (faults === undefined || error.retry !== true || attempt === PATIENCE) throw error;
-        counts.conductorAgain++;
+        this.#again(error);
         await sleep(500);
       }
     }
@@ -98,7 +103,7 @@ class Conductor {
    * closed between the look and the step. One that ended half-way is ended first.
    */
   async change({ to, isBack }) {
-    const { move, counts, faults } = this.#trip;
+    const { move, faults } = this.#trip;
     for (let attempt = 1; ; attempt++) {
       try {
         if (!isBack) await this.open(to);
@@ -106,7 +111,7 @@ class Conductor {
       } catch (error) {
         const isGate = error.code === "GATE_CLOSED";
         if (attempt === PATIENCE || !(isGate || (faults !== undefined && error.retry))) throw error;
-        counts.conductorAgain++;
+        this.#again(error);
         const state = await this.patient(() => move.resume());
         if (state.stage === to) return state;
       }

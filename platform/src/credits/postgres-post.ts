@@ -1,5 +1,5 @@
 /**
- * The function behind every change. The account's row is the lock: whoever has it sees all that was done to the
+ * The function behind every change but the plainest of spends (postgres-spend.ts). The account's row is the lock: whoever has it sees all that was done to the
  * account, and all answers that were kept for it. Nothing is written before it is decided.
  *
  * It must also be right when the account is not there yet (nothing is locked then): two that open it at once meet at

@@ -9,6 +9,7 @@
 import { PlatformError } from "../errors.ts";
 import { creditsFunctions } from "./postgres-functions.ts";
 import { creditsPost } from "./postgres-post.ts";
+import { creditsPosts } from "./postgres-posts.ts";
 import { creditsSpend } from "./postgres-spend.ts";
 
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -31,6 +32,7 @@ ${guards(schema)}
 ${creditsFunctions(schema)}
 ${creditsPost(schema)}
 ${creditsSpend(schema)}
+${creditsPosts(schema)}
 end
 $install$`;
 }

@@ -8,6 +8,7 @@ export function statements(s: string) {
   return {
     post: `select ${s}.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) as answer`,
     spend: `select ${s}.spend($1, $2, $3, $4, $5, $6, $7, $8) as answer`,
+    posts: `select ${s}.posts($1, $2) as answer`,
     open: `select ${s}.import($1, $2, $3, $4, $5, $6, $7, $8, $9) as answer`,
     release: `select ${s}.release_due($1, $2) as answer`,
     // What expired counts as given back, whether somebody has written that down yet or not.

@@ -16,6 +16,7 @@ import { fateOfSql } from "./postgres-fate.ts";
 import { checkSchema, creditsSchema } from "./postgres-schema.ts";
 import { type Statements, statements } from "./postgres-statements.ts";
 import { type Order, tenantOf } from "./request.ts";
+import { type Outcome, Together } from "./together.ts";
 
 /**
  * What the ledger needs of a Postgres: a `Pool` of pg and a PGlite are both one. A statement must run in a transaction
@@ -53,10 +54,17 @@ export function postgresCredits(sql: SqlConnection, options: PostgresCreditsOpti
 const text = (value: number | string | undefined): string | null =>
   value === undefined ? null : String(value);
 
+/** All of them wait for the last one. */
+const MOST_TOGETHER = 32;
+
 class Postgres implements Backend {
   readonly #sql: SqlConnection;
   readonly #say: Statements;
   readonly #tenant: string;
+  readonly #together = new Together<Order, Answer>(
+    (orders) => this.#postAll(orders),
+    MOST_TOGETHER,
+  );
 
   constructor(sql: SqlConnection, say: Statements, tenant: string) {
     this.#sql = sql;
@@ -69,6 +77,24 @@ class Postgres implements Backend {
   }
 
   post(order: Order): Promise<Answer> {
+    return this.#together.ask(order);
+  }
+
+  async #postAll(orders: readonly Order[]): Promise<readonly Outcome<Answer>[]> {
+    if (orders.length > 1) {
+      const numbered = orders.map((order, index) => ({ ...order, at: index + 1 }));
+      try {
+        return await this.#ask(this.#say.posts, [JSON.stringify(numbered)]);
+      } catch (error) {
+        const { is } = fateOfSql(error);
+        const isUndone = is === "refused" || is === "contended";
+        if (!isUndone) throw error;
+      }
+    }
+    return orders.map((order) => this.#postOne(order));
+  }
+
+  #postOne(order: Order): Promise<Answer> {
     const { account, key, digest, call, keepMs, operation } = order;
     const { amount, hold, ttlMs, of, payment, note } = order;
     const own = [account, key, digest, call, String(keepMs)];

@@ -5,8 +5,9 @@
  * 2. Numbers are doubles here: all of them are whole and at most 2^53-1, which is checked, never assumed. They are
  *    written with all digits; Lua's and cjson's own ways would round them.
  * 3. Time is the server's.
+ * 4. Several changes of one kind may come at once. Each is decided and written by itself, in its turn.
  *
- * KEYS: balance, history, state, holds, deadlines, request, payments, due, accounts.
+ * Of a change, KEYS: balance, history, state, holds, deadlines, request, payments, due, accounts.
  * ARGV: digest, call, milliseconds to keep the answer, account, note as JSON, then the operation's own.
  */
 import { createHash } from "node:crypto";
@@ -176,15 +177,16 @@ local function keep(answer)
   return answer
 end`;
 
-/** Keys and arguments of one change, of which several may come at once. */
-export const KEYS_EACH = 9;
-export const ARGUMENTS_EACH = 7;
+/** Keys and arguments of one change, of which several may come at once; the tenant's keys come once, in front. */
+const KEYS_EACH = 6;
+const ARGUMENTS_EACH = 7;
 
 /** Each of them is decided by itself; one that the server refuses, because it is full, spares the others. */
 const EACH = `
 local answers = {}
-for at = 0, #KEYS / ${KEYS_EACH} - 1 do
-  local keys = { unpack(KEYS, at * ${KEYS_EACH} + 1, (at + 1) * ${KEYS_EACH}) }
+for at = 0, (#KEYS - 3) / ${KEYS_EACH} - 1 do
+  local keys = { unpack(KEYS, at * ${KEYS_EACH} + 4, (at + 1) * ${KEYS_EACH} + 3) }
+  keys[7], keys[8], keys[9] = KEYS[1], KEYS[2], KEYS[3]
   local args = { unpack(ARGV, at * ${ARGUMENTS_EACH} + 1, (at + 1) * ${ARGUMENTS_EACH}) }
   local is_done, answer = pcall(post, keys, args)
   if not is_done then

@@ -19,9 +19,9 @@ import { entryOf, importedText, parsed } from "./redis-entry.ts";
 import { type Names, names, type RedisNames } from "./redis-names.ts";
 import { preflightRedis, type RedisPreflightOptions } from "./redis-preflight.ts";
 import { SCRIPTS, type Script } from "./redis-scripts.ts";
-import { Together } from "./redis-together.ts";
 import { type Operation, type Order, tenantOf } from "./request.ts";
 import { settled } from "./retry.ts";
+import { type Outcome, Together } from "./together.ts";
 
 export interface RedisCreditsOptions extends LedgerOptions, RedisPreflightOptions {
   /** Names of counters and lists; see `SEED_NAMES`. */
@@ -106,8 +106,12 @@ class Redis implements Backend {
   async #postAll(
     operation: Operation,
     orders: readonly Order[],
-  ): Promise<readonly (Answer | Error)[]> {
-    const keys = orders.flatMap(({ account, key }) => this.#keys(account, key));
+  ): Promise<readonly Outcome<Answer>[]> {
+    const { payments, due, accounts } = this.#names;
+    const keys = [payments, due, accounts];
+    for (const { account, key } of orders) {
+      keys.push(...this.#names.account(account), this.#names.request(key));
+    }
     const args = orders.flatMap(({ digest, call, keepMs, account, note, amount, ...order }) => [
       ...[digest, call, String(keepMs), account, note === undefined ? "" : JSON.stringify(note)],
       ...[

@@ -15,7 +15,7 @@ import {
 } from "../../src/credits/index.ts";
 import { poolOf, postgresPlace } from "../support/backends.ts";
 import { soldExactly } from "../support/checks.ts";
-import { ledgerTill } from "../support/ledger-till.ts";
+import { crowdTill, ledgerTill } from "../support/ledger-till.ts";
 
 const ACCOUNTS = 6;
 const CLIENTS = 16;
@@ -184,6 +184,7 @@ describe("the bank", () => {
       await using place = await postgresPlace(1);
       const option = `-c default_transaction_isolation=${level.replace(" ", "\\ ")}`;
       const pool = poolOf(place.url, 25, option);
+      expect(await soldExactly(await crowdTill(async () => postgresCredits(pool)))).toBeUndefined();
       expect(await soldExactly(ledgerTill(postgresCredits(pool)))).toBeUndefined();
       await pool.end();
       expect(await (await place.open()).reconcile()).toMatchObject({ agrees: true, total: 0n });

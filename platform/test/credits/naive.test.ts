@@ -10,7 +10,7 @@ import {
   SERVERS,
 } from "../support/backends.ts";
 import { CHECKS } from "../support/checks.ts";
-import { ledgerTill } from "../support/ledger-till.ts";
+import { crowdTill, ledgerTill } from "../support/ledger-till.ts";
 import { makeNaiveTables, NAIVE_POSTGRES } from "../support/naive-postgres.ts";
 import { NAIVE_REDIS } from "../support/naive-redis.ts";
 
@@ -25,6 +25,13 @@ describe.each(SERVERS)("the checks on the ledger in $name", ({ start }) => {
   it.each(Object.keys(CHECKS) as Name[])("promise P14: %s finds nothing", async (name) => {
     expect(await CHECKS[name](ledgerTill(await place.open()))).toBeUndefined();
   });
+  it.each(["soldExactly", "addedExactly", "appliedOnce", "creditedOnce"] as const)(
+    "promise P14: %s finds nothing with 50 clients that know nothing of each other",
+    async (name) => {
+      expect(await CHECKS[name](await crowdTill(() => place.open()))).toBeUndefined();
+      expect(await (await place.open()).reconcile()).toMatchObject({ agrees: true });
+    },
+  );
 });
 
 describe("the checks on naive tills over Redis", () => {

@@ -1,7 +1,12 @@
 /** What Postgres itself guards of a ledger, whoever writes. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sql } from "../../../test/support/sql.ts";
-import { creditsSchema, installCredits, postgresCredits } from "../../src/credits/index.ts";
+import {
+  creditsSchema,
+  installCredits,
+  postgresCredits,
+  type Receipt,
+} from "../../src/credits/index.ts";
 import { type PostgresPlace, poolOf, postgresPlace } from "../support/backends.ts";
 
 describe("the ledger's tables", () => {
@@ -61,6 +66,62 @@ describe("the ledger's tables", () => {
         expect.objectContaining({ code: "REQUEST_INVALID" }),
       );
     }
+  });
+
+  it("promise P14: of changes that travel together each has its own outcome", async () => {
+    const statements: string[] = [];
+    const credits = postgresCredits({
+      query(text, values) {
+        statements.push(text);
+        return place.pool.query(text, values);
+      },
+    });
+    const accounts = ["t1", "t2", "broken", "t3"];
+    await Promise.all(
+      accounts.map((account) => credits.grant({ account, amount: 5, key: `${account}-1` })),
+    );
+    expect(statements).toHaveLength(1);
+    const spends = accounts.map((account) => ({ account, amount: 6, key: `${account}-2` }));
+    spends.push(
+      { account: "t1", amount: 2, key: "t1-3" },
+      { account: "t1", amount: 2, key: "t1-3" },
+    );
+    const told = (outcomes: readonly PromiseSettledResult<Receipt>[]) =>
+      outcomes.map((one) => (one.status === "rejected" ? one.reason.code : one.value.available));
+    const refused = accounts.map(() => "INSUFFICIENT_CREDITS");
+    const once = await Promise.allSettled(spends.map((spend) => credits.spend(spend)));
+    expect(told(once)).toEqual([...refused, 3, 3]);
+    expect(statements).toHaveLength(2);
+    // Its next entry's place is taken: what travels with it is done nevertheless.
+    await sql(place.url, "update credits.account set places = 0 where id = 'broken'");
+    const all = accounts.map((account) =>
+      credits.spend({ account, amount: 1, key: `${account}-4` }),
+    );
+    expect(told(await Promise.allSettled(all))).toEqual([2, 4, "LEDGER_REFUSED", 4]);
+    expect(statements).toHaveLength(3 + accounts.length);
+    await sql(place.url, "update credits.account set places = 1 where id = 'broken'");
+  });
+
+  it("promise P14: an account that somebody else has locked keeps nobody else waiting", async () => {
+    const credits = await place.open();
+    const accounts = Array.from({ length: 20 }, (_, at) => `free-${at}`);
+    for (const account of [...accounts, "locked"]) {
+      await credits.grant({ account, amount: 5, key: `${account}-1` });
+    }
+    const client = await place.pool.connect();
+    await client.query("begin");
+    await client.query("select from credits.account where id = 'locked' for update");
+    let isReleased = false;
+    const spend = (account: string) => credits.spend({ account, amount: 1, key: `${account}-2` });
+    const startedAt = performance.now();
+    const locked = spend("locked").then(() => isReleased);
+    await Promise.all(accounts.map(spend));
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    isReleased = true;
+    await client.query("rollback");
+    client.release();
+    expect(await locked).toBe(true);
+    expect((await credits.balance("locked")).available).toBe(4);
   });
 
   it("promise P14: a refusal spares a transaction that the caller has opened", async () => {

@@ -119,6 +119,12 @@ describe.each(SERVERS)("reconciliation in $name", ({ start }) => {
     expect(await own.spend({ ...spend, key: "early" })).toEqual({ ...early, replayed: true });
     await own.spend({ account: "other", amount: 1, key: "other" });
     expect(await own.freeze("nobody")).toBe(false);
+    // One that agrees and holds nothing.
+    expect(await own.freeze("other")).toBe(true);
+    const stopped = own.spend({ account: "other", amount: 1, key: "stopped" });
+    await expect(stopped).rejects.toMatchObject({ code: "ACCOUNT_FROZEN" });
+    expect(await own.thaw("other")).toBe(true);
+    await own.spend({ account: "other", amount: 1, key: "stopped" });
 
     await place.overwrite(ACCOUNT, early.available, tenant);
     expect(await own.thaw(ACCOUNT)).toBe(true);

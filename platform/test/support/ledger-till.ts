@@ -1,4 +1,4 @@
-/** One of our ledgers as a till. */
+/** Our ledgers as tills. */
 import { type Credits, PlatformError } from "../../src/credits/index.ts";
 import type { Till } from "./checks.ts";
 
@@ -28,5 +28,20 @@ export function ledgerTill(credits: Credits): Till {
       const { entries } = await credits.history(account, { limit: 1000 });
       return entries.map((entry) => entry.credits);
     },
+  };
+}
+
+/** So many ledgers as one till: each call is the next one's, so that none travels with another. */
+export async function crowdTill(open: () => Promise<Credits>, clients = 50): Promise<Till> {
+  const opened = await Promise.all(Array.from({ length: clients }, open));
+  const [first, ...others] = opened.map(ledgerTill);
+  if (first === undefined) throw new Error("A crowd has clients.");
+  const tills = [first, ...others];
+  let calls = 0;
+  const next = (): Till => tills[calls++ % tills.length] ?? first;
+  return {
+    ...first,
+    spend: (...asked) => next().spend(...asked),
+    purchase: (...asked) => next().purchase(...asked),
   };
 }

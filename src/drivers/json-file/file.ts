@@ -23,13 +23,12 @@ import { OutgrowError } from "../../errors.ts";
 import { failpoint } from "../../failpoint.ts";
 import type { Commit, CommitReport } from "../../store/driver.ts";
 import type { OutboxEntry } from "../../store/side.ts";
-import { takeLock } from "../lock-file.ts";
 import { Contents, type FileCollection } from "./contents.ts";
 import { Journal, type Print, type SetEntry } from "./journal.ts";
 import { judge, type Pending } from "./judge.ts";
 import { replaceFile } from "./replace-file.ts";
+import { lockInTurn, noteBeside } from "./turn.ts";
 
-const LOCK_WAIT_MS = 10_000;
 /** A file that is written while it is read is read again so often. */
 const READS = 5;
 /** Records between two looks at what else there is to do. */
@@ -166,6 +165,7 @@ export class JsonFile {
 
   async leave(): Promise<void> {
     await this.#locked(() => {});
+    rmSync(noteBeside(this.#lock), { force: true });
     rmSync(this.#folder, { recursive: true, force: true });
     try {
       rmdirSync(dirname(this.#folder));
@@ -333,23 +333,16 @@ export class JsonFile {
 
   async #locked<T>(work: () => T | Promise<T>): Promise<T> {
     mkdirSync(dirname(this.#folder), { recursive: true });
-    const path = join(dirname(this.#folder), `${basename(this.path)}.lock`);
-    const deadline = performance.now() + LOCK_WAIT_MS;
-    for (;;) {
-      const lock = takeLock(path);
-      if ("release" in lock) {
-        try {
-          return await work();
-        } finally {
-          lock.release();
-        }
-      }
-      if (performance.now() > deadline) {
-        const detail = `process ${lock.pid} on ${lock.host} holds ${path}`;
-        throw new OutgrowError("FILE_LOCKED", { file: this.path, detail });
-      }
-      await sleep(1 + Math.random() * 4);
+    const lock = await lockInTurn(this.#lock, this.path);
+    try {
+      return await work();
+    } finally {
+      lock.release();
     }
+  }
+
+  get #lock(): string {
+    return join(dirname(this.#folder), `${basename(this.path)}.lock`);
   }
 }
 

@@ -22,7 +22,6 @@ import {
   isWatching,
   keyColumn,
   keyColumns,
-  OWN_WRITE,
   type Watched,
   watchedBy,
 } from "./watch.ts";
@@ -77,7 +76,6 @@ interface Note {
 async function takeUpSome(sql: SqlTransaction, move: string): Promise<Found> {
   // Alone, as a commit that judges: nobody issues a revision for these records in between.
   await takeTurn(sql, move);
-  await sql.query(`select ${OWN_WRITE}`);
   const { rows } = await sql.query(
     `with taken as (delete from outgrow.change where id in (select id from outgrow.change
        where collection in (${COLLECTIONS}) and refused is null order by id limit ${AT_ONCE})
@@ -146,10 +144,10 @@ async function rootsOf(
       continue;
     }
     const [column = "", tenantColumn] = [...keyColumns(watched, at)].reverse();
-    const tenant = tenantColumn === undefined ? watched.tenant : String(keys[tenantColumn]);
+    const tenant = tenantColumn === undefined ? watched.tenant : keys[tenantColumn];
     const value = keys[column];
-    // A child that belongs to nobody says nothing of any record.
-    if (value === null || value === undefined) continue;
+    // What belongs to nobody says nothing of any record.
+    if (typeof value !== "string" || typeof tenant !== "string") continue;
     const cell = await rootOf(sql, watched, at, value);
     if (cell !== undefined) add(tenant, cell);
   }

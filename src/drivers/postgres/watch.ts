@@ -51,6 +51,9 @@ begin
 end $$;
 revoke all on function outgrow.note_change() from public;`;
 
+/** Any number, as long as it is always this one: of several that watch, one at a time makes what is missing. */
+const ALONE = "select pg_advisory_xact_lock(7164923043)";
+
 /** For tables that somebody has written to and not committed. */
 const PATIENCE = "set local lock_timeout = '5s'";
 
@@ -106,8 +109,7 @@ const triggerOf = ({ id }: Watched, at: number): string => `outgrow_change_${id}
 /** Puts the triggers on the move's tables. Where a table refuses, what others write to it is not noticed: doctor says so. */
 export async function watch(database: SqlDatabase, move: string): Promise<void> {
   await database.transaction(async (sql) => {
-    // Any number, as long as it is always this one: of several that watch, one makes what is missing.
-    await sql.query("select pg_advisory_xact_lock(7164923043)");
+    await sql.query(ALONE);
     await sql.query(CREATE);
     // What was noted while another store was the authority is no write that anybody was promised.
     await sql.query(`delete from outgrow.change where collection in (${COLLECTIONS})`, [move]);
@@ -138,6 +140,7 @@ async function watchTable(
   await database.transaction(async (sql) => {
     // Whoever has written to the table and not committed is waited for, but not for ever.
     await sql.query(PATIENCE);
+    await sql.query(ALONE);
     await sql.query(`drop trigger if exists ${quote(trigger)} on ${place}`);
     await sql.query(`drop trigger if exists ${quote(`${trigger}_all`)} on ${place}`);
     await sql.query(

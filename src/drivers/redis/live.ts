@@ -8,7 +8,7 @@
 import { parseRevision } from "../../collection/revision.ts";
 import type { Driver } from "../../store/driver.ts";
 import type { OutboxEntry, Side } from "../../store/side.ts";
-import { ask, type RedisConnection } from "./connection.ts";
+import type { RedisConnection } from "./connection.ts";
 import type { LiveNames } from "./names.ts";
 import { runRepeatable, script } from "./script.ts";
 
@@ -47,6 +47,9 @@ local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 local waited = first[2] and string.format('%.0f', time[1] * 1000000 + time[2] - first[2]) or ''
 return {redis.call('ZCARD', KEYS[1]), waited}
 `);
+
+/** A script and not a command: a host's replica that is behind would answer that. */
+const CURRENT = script("return redis.call('GET', KEYS[1])");
 
 /** A script runs alone: no commit is under way. */
 const RAISE = script(`
@@ -95,7 +98,7 @@ export function redisSide(place: LivePlace, driver: Driver): Side {
       },
     },
     fence: {
-      current: async () => Number(await ask(connection, "GET", names.fence)),
+      current: async () => Number(await runRepeatable(connection, CURRENT, [names.fence], [])),
       async raise(epoch) {
         await runRepeatable(connection, RAISE, [names.fence], [String(epoch)]);
         await settleDown();

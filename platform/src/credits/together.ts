@@ -1,19 +1,23 @@
 /**
- * Changes of one kind that are asked for in one turn of the event loop travel as one command, and are answered one by
- * one: on a busy app most of a change's cost would be its way. Nothing waits for another turn.
+ * Changes that are asked for in one turn of the event loop travel together and are answered one by one: on a busy app
+ * most of a change's cost would be its way and its commit. Nothing waits for another turn.
  */
+
+/** Of one of them; a promise for one that had to go on by itself. */
+export type Outcome<Answer> = Answer | Error | Promise<Answer>;
+
 export class Together<Asked, Answer> {
-  readonly #send: (asked: readonly Asked[]) => Promise<readonly (Answer | Error)[]>;
+  readonly #send: (asked: readonly Asked[]) => Promise<readonly Outcome<Answer>[]>;
   readonly #most: number;
   #waiting: {
     asked: Asked;
-    resolve: (answer: Answer) => void;
+    resolve: (answer: Answer | Promise<Answer>) => void;
     reject: (error: unknown) => void;
   }[] = [];
 
   /** @param send answers each; what it throws is the outcome of all */
   constructor(
-    send: (asked: readonly Asked[]) => Promise<readonly (Answer | Error)[]>,
+    send: (asked: readonly Asked[]) => Promise<readonly Outcome<Answer>[]>,
     most: number,
   ) {
     this.#send = send;
