@@ -24,7 +24,10 @@ export interface OutboxEntry {
 export interface Outbox {
   /** The longest waiting first. */
   pending(limit: number): Promise<readonly OutboxEntry[]>;
-  /** Takes delivered entries away. One that was written again since, and so has a higher revision, stays. */
+  /**
+   * Takes delivered entries away. One that was written again since, and so has a higher revision, stays, and waits
+   * from now on: what is always written again would seem to have waited for ever.
+   */
   settle(delivered: readonly OutboxEntry[]): Promise<void>;
   /** `oldestMs`: how long the longest waiting one has waited; `undefined` when none does. */
   depth(): Promise<{ readonly count: number; readonly oldestMs: number | undefined }>;

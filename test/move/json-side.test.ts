@@ -7,7 +7,7 @@ import { encodeKey } from "../../src/collection/key.ts";
 import { dumpRevision, revision } from "../../src/collection/revision.ts";
 import { openJsonFile } from "../../src/drivers/json-file/index.ts";
 import type { RecordWrite } from "../../src/store/driver.ts";
-import type { SourceSide } from "../../src/store/side.ts";
+import type { OutboxEntry, SourceSide } from "../../src/store/side.ts";
 import { deletion, present } from "../../src/store/writes.ts";
 
 const USERS = { tenant: "default", collection: "users" };
@@ -82,4 +82,20 @@ it("sem 5, law S5: a process that has not heard of the fence writes nothing belo
     code: "FENCED",
   });
   expect(await emailOf(one, 1)).toBe("before");
+});
+
+it("sem 2: a key that is written again and again, and delivered each time, has not waited since the first time", async () => {
+  const side = open();
+  await side.fence.raise(1);
+  await put(side, [user(1, "first", revision(1, 1))]);
+  const [first] = await side.outbox.pending(10);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await put(side, [user(1, "second", revision(1, 2))]);
+  expect((await side.outbox.depth()).oldestMs).toBeGreaterThanOrEqual(290);
+  await side.outbox.settle([first as OutboxEntry]);
+  for (const seen of [side, open()]) {
+    const { count, oldestMs = Number.NaN } = await seen.outbox.depth();
+    expect(count).toBe(1);
+    expect(oldestMs).toBeLessThan(250);
+  }
 });

@@ -12,7 +12,7 @@ import type { SideName } from "../../src/move/stages.ts";
 import { firstState } from "../../src/move/state.ts";
 import { changeStage } from "../../src/move/transition.ts";
 import type { LiveTarget, RecordWrite, Target } from "../../src/store/driver.ts";
-import type { Side } from "../../src/store/side.ts";
+import type { OutboxEntry, Side } from "../../src/store/side.ts";
 import { deletion, present } from "../../src/store/writes.ts";
 import { copy } from "../../src/transfer/copy.ts";
 import { MemoryState, memorySide } from "../support/memory-side.ts";
@@ -254,4 +254,16 @@ it("law S5: any number of processes may end a change of authority at the same ti
     expect(rows).toEqual([["2"]]);
     await side.standDown?.();
   }
+});
+
+it("sem 2: a key that is written again and again, and delivered each time, has not waited since the first time", async () => {
+  await put([user(1, "first", 1)], { capture: true });
+  const [first] = await side.outbox.pending(10);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await put([user(1, "second", 2)], { capture: true });
+  expect((await side.outbox.depth()).oldestMs).toBeGreaterThanOrEqual(990);
+  await side.outbox.settle([first as OutboxEntry]);
+  const { count, oldestMs = Number.NaN } = await side.outbox.depth();
+  expect(count).toBe(1);
+  expect(oldestMs).toBeLessThan(900);
 });

@@ -5,6 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 const SLEEP_MS = 6000;
 /** From then on others may have waited in vain for a lock that it holds. */
 const PATIENCE_MS = 9000;
+/** How long people go on behind a change before they ask the sleeper. */
+const NEWS_MS = 1200;
 const LONGEST_SLEEP_MS = 25_000;
 /** Longer than any time limit of a change or of a write that waits for one. */
 const FREEZE_MS = 17_000;
@@ -33,7 +35,7 @@ export class Troubles {
 }
 
 export class Faults {
-  /** @param parts servers, place, lock, counts, troubles, random, isBrief */
+  /** @param parts servers, place, crowd, lock, counts, troubles, random, isBrief */
   constructor(parts) {
     Object.assign(this, parts);
   }
@@ -44,8 +46,9 @@ export class Faults {
     const all =
       server === undefined ? ["kill", "sleep"] : ["kill", "sleep", "cut", "freeze", "crash"];
     const kinds = [];
-    while (kinds.length < count) kinds.push(...this.#shuffled(all));
-    return kinds.slice(0, count);
+    while (kinds.length < count - 1) kinds.push(...this.#shuffled(all));
+    // Behind the last change the source is kept no more: whoever still goes by it is found out.
+    return [...kinds.slice(0, count - 1), "sleep"];
   }
 
   #shuffled(all) {
@@ -108,10 +111,21 @@ export class Faults {
       if (sleptMs() > PATIENCE_MS) trouble ??= this.troubles.begin();
       await sleep(50);
     }
+    const looks = isOver ? await this.#lookAt(index) : [];
     this.servers.thaw(index);
     if (trouble !== undefined) this.troubles.end(trouble);
+    await Promise.all(looks);
     this.counts.sleeps++;
     if (isOver) this.counts.sleptThroughChanges++;
+  }
+
+  /** Behind the change, when something has been written that only the new stage's authority has. */
+  async #lookAt(index) {
+    await sleep(NEWS_MS);
+    const server = this.servers.all[index];
+    const looks = this.crowd.visitors.map((visitor) => visitor.peek(server));
+    await sleep(NEWS_MS / 4);
+    return looks;
   }
 
   /** Again and again until the change is over, as a bad line would. */

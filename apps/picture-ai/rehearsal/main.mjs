@@ -39,7 +39,15 @@ export function seeded(seed) {
 const COUNTS = [
   ["requests", "reads", "pictures", "purchases", "registrations", "refusals"],
   ["unknown", "unavailable", "askedAgain", "webhooksAgain", "held", "failed", "slowestMs"],
-  ["kills", "sleeps", "sleptThroughChanges", "answersAfterSleep", "cuts", "cutConnections"],
+  [
+    "kills",
+    "sleeps",
+    "sleptThroughChanges",
+    "answersAfterSleep",
+    "looksAtSleepers",
+    "cuts",
+    "cutConnections",
+  ],
   [
     "freezes",
     "answeredWithoutTarget",
@@ -52,7 +60,7 @@ const COUNTS = [
 
 /** What has to have happened, or nothing was proved. */
 const REACHED = ["pictures", "purchases", "reads", "registrations", "comparedRecords"];
-const REACHED_WITH_FAULTS = ["kills", "sleptThroughChanges", "answersAfterSleep", "askedAgain"];
+const REACHED_WITH_FAULTS = ["kills", "sleptThroughChanges", "looksAtSleepers", "askedAgain"];
 const REACHED_WITH_SERVER = ["cutConnections", "freezes", "answeredWithoutTarget", "crashes"];
 
 /**
@@ -83,12 +91,13 @@ export async function rehearse({ seed, faults, target: kind, isBrief, root }) {
     STRIPE_WEBHOOK_SECRET: stripe.webhookSecret,
     STRIPE_SERVER: stripe.server,
   });
-  const crowd = new Crowd({ seed, seeded, world: { servers, stripe, troubles, counts, fail } });
+  const world = { servers, stripe, troubles, hasFaults: faults, counts, fail };
+  const crowd = new Crowd({ seed, seeded, world });
   const trip = { folder, file, place, servers, crowd, counts, fail, way, isBrief };
   try {
     const random = seeded(seed);
     const lock = join(folder, "data", ".outgrow", "database.json.lock");
-    const parts = { servers, place, lock, counts, troubles, random, isBrief };
+    const parts = { servers, place, crowd, lock, counts, troubles, random, isBrief };
     await journey({ ...trip, faults: faults ? new Faults(parts) : undefined });
   } catch (error) {
     fail(`${error.code ?? error.name}: ${error.message}${error.code ? "" : `\n${error.stack}`}`);

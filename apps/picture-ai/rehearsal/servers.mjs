@@ -24,6 +24,10 @@ export class Servers {
     });
   }
 
+  get all() {
+    return this.#all;
+  }
+
   async start(count) {
     for (let index = 0; index < count; index++) {
       const server = {
@@ -129,11 +133,6 @@ export class Servers {
   /** A process that wakes closes connections that were idle for too long, also under a request that is on its way. */
   hasJustSlept({ frozen, thawedAt }, beganAt) {
     return frozen || beganAt < thawedAt + WAKING_MS;
-  }
-
-  /** Whether one of them sleeps, or did: with a lock, perhaps, for which others had to wait. */
-  hasAnySlept(beganAt) {
-    return this.#all.some((server) => this.hasJustSlept(server, beganAt));
   }
 
   async stop() {

@@ -13,8 +13,9 @@ const SWEPT_MS = 260_000;
 const FIRST_CREDITS = 3;
 const BOUGHT_CREDITS = 20;
 
+const creditsOf = (page) => Number(/data-credits="(\d+)"/.exec(page)?.[1] ?? Number.NaN);
+
 export class Visitor {
-  balance = FIRST_CREDITS;
   /** Ids of pictures that were promised, the newest last. */
   pictures = [];
   /** Ids of checkout sessions whose webhook was answered with 2xx. */
@@ -22,6 +23,10 @@ export class Visitor {
   /** Attempts that lost their process: a credit is set aside for them, and later given back. */
   held = [];
   #cookie = "";
+  #balance = FIRST_CREDITS;
+  #act = Promise.resolve();
+  /** Balances that a look from a second window may find, as long as it takes. */
+  #windows = new Set();
 
   /** @param world servers, stripe, troubles, counts, fail */
   constructor({ name, random, meetsSleepers, world }) {
@@ -104,12 +109,57 @@ export class Visitor {
     if (answer.status === 409) await this.#insist("POST", "/sign-in", { form, expected: [303] });
   }
 
-  async act() {
+  get balance() {
+    return this.#balance;
+  }
+
+  set balance(credits) {
+    this.#balance = credits;
+    for (const possible of this.#windows) possible.add(credits);
+  }
+
+  act() {
+    this.#act = this.#actOnce();
+    return this.#act;
+  }
+
+  async #actOnce() {
     const lot = this.random();
     if (lot < 0.45) await this.#generate();
     else if (lot < 0.6) await this.#buy();
     else if (lot < 0.8) await this.look();
     else await this.#history();
+  }
+
+  /**
+   * Looks from a second window, at this very server, while the first one goes on. What it shows must have been so at
+   * some moment from the question to the answer: a process that has slept must not tell of the time before.
+   */
+  async peek({ origin }) {
+    const { counts, fail } = this.world;
+    const possible = new Set([this.balance]);
+    this.#windows.add(possible);
+    try {
+      const headers = { cookie: this.#cookie };
+      const response = await fetch(origin, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const shown = creditsOf(await response.text());
+      // What the first window is about to be told may be in it already.
+      await this.#act.catch(() => {});
+      if (response.status !== 200) return;
+      counts.looksAtSleepers++;
+      if (possible.has(shown) || this.#givenBack() > 0) return;
+      fail(`${this.name}: who has slept says ${shown} credits, it was ${[...possible].join(", ")}`);
+    } catch {
+      // A process that wakes may close connections that were idle for too long.
+    } finally {
+      this.#windows.delete(possible);
+    }
+  }
+
+  /** The app's own sweep gives back what dead processes have set aside, in its time. */
+  #givenBack() {
+    const longAgo = performance.now() - SWEPT_MS;
+    return this.held.filter(({ at }) => at < longAgo).length;
   }
 
   async #generate() {
@@ -163,15 +213,15 @@ export class Visitor {
 
   /** @returns whether the payment's webhook was accepted. */
   async #pay(session, times) {
-    const { servers, stripe, troubles, fail } = this.world;
-    const { server, origin, generation } = await servers.any(this.random);
+    const { servers, stripe, troubles, hasFaults, fail } = this.world;
+    const { origin } = await servers.any(this.random);
     const beganAt = performance.now();
     stripe.deliverTo(`${origin}/webhook/stripe`);
     const statuses = await stripe.pay(session, { times });
     for (const status of statuses) {
       if (status >= 200 && status < 300) continue;
-      const isLost = server.generation !== generation || servers.hasAnySlept(beganAt);
-      const isExcused = (status === 0 && isLost) || troubles.excuse(beganAt);
+      // No answer within Stripe's ten seconds: of a process that was killed, or had to wait for one that slept.
+      const isExcused = (status === 0 && hasFaults) || troubles.excuse(beganAt);
       if (!isExcused) fail(`${this.name}: a webhook was answered with ${status}`);
     }
     return statuses.some((status) => status >= 200 && status < 300);
@@ -192,10 +242,8 @@ export class Visitor {
     const { counts, fail } = this.world;
     const { text } = await this.#insist("GET", "/", { expected: [200] });
     counts.reads++;
-    const shown = Number(/data-credits="(\d+)"/.exec(text)?.[1] ?? Number.NaN);
-    // The app's own sweep gives back what dead processes have set aside, in its time.
-    const longAgo = performance.now() - SWEPT_MS;
-    const back = this.held.filter(({ at }) => at < longAgo).length;
+    const shown = creditsOf(text);
+    const back = this.#givenBack();
     if (!(shown >= this.balance && shown <= this.balance + back)) {
       fail(`${this.name}: the page says ${shown} credits, it should be ${this.balance}`);
     }

@@ -3,12 +3,13 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { copy, openTarget, verify } from "outgrow";
 import type { LiveMove, StageName } from "outgrow/move";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { TcpConnection } from "../../../src/drivers/redis/tcp.ts";
 import { freshDatabase } from "../../../test/support/postgres.ts";
-import { freshRedis } from "../../../test/support/redis.ts";
+import { freshRedis, restProxy } from "../../../test/support/redis.ts";
 import { sql } from "../../../test/support/sql.ts";
 import { MOVE, PLACES } from "../src/move.ts";
+import { targetOf } from "../src/open-store.ts";
 import { contentsOf, DEMO, type Running, startApp } from "./support.ts";
 
 /** Somebody new registers, buys and has pictures made; somebody old looks. All of it works, at every stage. */
@@ -78,6 +79,10 @@ async function cross(app: Running): ReturnType<typeof contentsOf> {
   expect(new Set(file.transactions.map(({ id }) => id)).size).toBe(file.transactions.length);
   return file;
 }
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 describe("PictureAi under way", () => {
   it("into Postgres: serves at every stage, to live, back, and over; credits balance to the unit", async () => {
@@ -151,6 +156,28 @@ describe("PictureAi under way", () => {
     expect((await contentsOf(app)).users.some(({ email }) => email.startsWith("complete"))).toBe(
       false,
     );
+  });
+
+  it("into Redis over Upstash's REST, as a host's variables name it", async () => {
+    const { url: redis } = await freshRedis();
+    await using rest = await restProxy(redis);
+    vi.stubEnv("KV_REST_API_TOKEN", rest.token);
+    const target = targetOf({ KV_REST_API_URL: rest.url, DATABASE_URL: "postgres://not.asked" });
+    await using app = await startApp({ target: target ?? "none" });
+    const move = app.move as LiveMove;
+    await move.advance("dualwrite");
+    await move.copy();
+    await move.verify();
+    await enter(move, "shadow");
+    await use(app, "shadow");
+    await enter(move, "live");
+    await use(app, "live");
+    expect(await move.verify()).toMatchObject({ clean: true });
+    await using raw = new TcpConnection(redis);
+    const [found] = await raw.send([["GET", "user:live@mail.example"]]);
+    const { id } = JSON.parse(String(found));
+    expect(await raw.send([["GET", `credits:${id}`]])).toEqual(["19"]);
+    expect(await raw.send([["LLEN", `transactions:${id}`]])).toEqual([5]);
   });
 
   it("into Redis: the demo's data lies under the keys of its plan, and is what the file says", async () => {

@@ -9,8 +9,8 @@
 import { PlatformError } from "../errors.ts";
 import { creditsFunctions } from "./postgres-functions.ts";
 import { creditsPost } from "./postgres-post.ts";
-import { creditsPosts } from "./postgres-posts.ts";
 import { creditsSpend } from "./postgres-spend.ts";
+import { creditsPosts } from "./postgres-together.ts";
 
 const MOST = Number.MAX_SAFE_INTEGER;
 

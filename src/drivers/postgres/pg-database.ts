@@ -109,7 +109,7 @@ class PgDatabase implements SqlDatabase {
     const [, asked, ended] = await together(client, [[begin], [text, parameters], ["commit"]]);
     // A COMMIT that was answered ended the transaction, whatever became of the question.
     client.release(ended?.status !== "fulfilled");
-    return valueOf(asked);
+    return answerOf(asked);
   }
 
   async transaction<R>(
@@ -214,7 +214,7 @@ async function together(
   }
 }
 
-function valueOf(settled: Settled | undefined): SqlResult {
+function answerOf(settled: Settled | undefined): SqlResult {
   if (settled?.status === "fulfilled") return settled.value;
   throw settled?.reason;
 }
@@ -247,8 +247,8 @@ class PgTransaction implements SqlTransaction {
     // A question does no harm, should there be no transaction around it after all.
     this.#begin = undefined;
     const [begun, asked] = await together(this.#client, [[begin], [text, parameters]]);
-    valueOf(begun);
-    return valueOf(asked);
+    answerOf(begun);
+    return answerOf(asked);
   }
 
   async commit(): Promise<void> {
