@@ -58,6 +58,7 @@ export const ERRORS = {
   ID_MISSING:            { status: 422, retry: false, exit: 2,  say: "The record has no key where all others have one", next: "outgrow quarantine edit to give it one, then replay." },
   KEY_TOO_LONG:          { status: 422, retry: false, exit: 2,  say: "The record's key is longer than 1 KiB", next: "outgrow quarantine edit, then replay." },
   KEY_TYPE:              { status: 422, retry: false, exit: 2,  say: "The record's key does not fit the key column of its table", next: "outgrow quarantine edit, or copy into a new move." },
+  KEY_TAKEN:             { status: 409, retry: false, exit: 1,  say: "The store has another record of this key, which is not this move's", next: "Write under another key. What was written is set aside: outgrow quarantine." },
   RECORD_REFUSED:        { status: 422, retry: false, exit: 2,  say: "The database refused the record", next: "See the SQLSTATE in the detail; edit and replay, or change the layout." },
   RECORD_INVALID:        { status: 422, retry: false, exit: 2,  say: "The record breaks its schema", next: "Change the record or the schema." },
   QUERY_INDEX:           { status: 400, retry: false, exit: 1,  say: "A query names a property without an index", next: "Add it to the collection's indexes." },

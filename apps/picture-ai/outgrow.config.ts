@@ -1,7 +1,6 @@
 /** The move as the commands see it: `npx outgrow stage`, in this folder. */
 import { defineConfig } from "outgrow";
-import { FILE_COLLECTIONS, MOVE, PLACES } from "./src/move.ts";
-import { targetOf } from "./src/open-store.ts";
+import { FILE_COLLECTIONS, MOVE, PLACES, targetOf } from "./src/move.ts";
 
 export default defineConfig({
   ...PLACES,

@@ -17,7 +17,10 @@ export async function loadConfig(named: string | undefined): Promise<OutgrowConf
   if (path === undefined) return {};
   const { createJiti } = await import("jiti");
   // The configuration imports `outgrow`, which need not be installed beside it when it runs by npx.
-  const alias = { outgrow: fileURLToPath(new URL("../index.js", import.meta.url)) };
+  const alias = {
+    "outgrow/": fileURLToPath(new URL("../", import.meta.url)),
+    outgrow: fileURLToPath(new URL("../index.js", import.meta.url)),
+  };
   try {
     const config = await createJiti(import.meta.url, { alias }).import<unknown>(resolve(path), {
       default: true,

@@ -4,14 +4,14 @@ import { encodeKey, type Key } from "../collection/key.ts";
 import type { CommitReport, Driver, RecordWrite, Stored, Target } from "./driver.ts";
 import { planQuery, type Query, type QueryResult } from "./query.ts";
 import { inTransaction, type Transaction } from "./transaction.ts";
-import { deletion, present } from "./writes.ts";
+import { deletion, present, refuseConflicts } from "./writes.ts";
 
 /** A collection of one tenant. Records go through its schema on their way in. */
 export interface Collection<In, Out> {
   get(key: Key): Promise<Out | undefined>;
   /** One answer per key, in the order asked. */
   getMany(keys: readonly Key[]): Promise<(Out | undefined)[]>;
-  /** @throws {OutgrowError} RECORD_INVALID, KEY_INVALID, KEY_TYPE */
+  /** @throws {OutgrowError} RECORD_INVALID, KEY_INVALID, KEY_TYPE; KEY_TAKEN by a row that is not this move's */
   put(record: In): Promise<Out>;
   putMany(records: readonly In[]): Promise<readonly Out[]>;
   /** Replaces some properties of a record that is there; `undefined` when it is not. */
@@ -80,7 +80,12 @@ function face<In, Out>(
       ...record,
       revision: revisions[index] as RecordWrite["revision"],
     }));
-    return driver.commit({ tenant, writes: [{ collection: type.name, records: issued }] });
+    const report = await driver.commit({
+      tenant,
+      writes: [{ collection: type.name, records: issued }],
+    });
+    refuseConflicts(report);
+    return report;
   };
   const self: Collection<In, Out> = {
     async get(key) {

@@ -8,7 +8,7 @@ import { encodeKey, type Key } from "../collection/key.ts";
 import type { Revision } from "../collection/revision.ts";
 import { OutgrowError } from "../errors.ts";
 import type { Driver, Expectation, RecordWrite } from "./driver.ts";
-import { deletion, present } from "./writes.ts";
+import { deletion, present, refuseConflicts } from "./writes.ts";
 
 /** Records within a transaction: its own writes are seen by its reads. */
 export interface TransactionCollection<In, Out> {
@@ -93,7 +93,7 @@ class Attempt implements Transaction {
     }));
     const expects = [...this.#read.values()];
     // A key that was written without being read may be stale: then this came just before that other write.
-    await this.#driver.commit({ tenant: this.#tenant, writes, expects });
+    refuseConflicts(await this.#driver.commit({ tenant: this.#tenant, writes, expects }));
   }
 }
 

@@ -1,6 +1,8 @@
 /** Tables that somebody else made hold rows of others: a move's records are those that its sidecar knows. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { collection } from "../../src/collection/define.ts";
 import { dumpRevision } from "../../src/collection/revision.ts";
+import { shape } from "../../src/collection/shape.ts";
 import type { Value } from "../../src/collection/value.ts";
 import { postgresTarget } from "../../src/drivers/postgres/index.ts";
 import { pushed } from "../../src/drivers/postgres/query.ts";
@@ -8,6 +10,7 @@ import { rootSql } from "../../src/drivers/postgres/root-sql.ts";
 import { compileLayout } from "../../src/layout/compile.ts";
 import type { Layout, TableLayout } from "../../src/layout/layout.ts";
 import { planQuery, type Query } from "../../src/store/query.ts";
+import { storeOver } from "../../src/store/store.ts";
 import { backends, deletion, type MakeMove, type Opened, record, workbench } from "./backends.ts";
 import { ask, column, makeTables } from "./bound-tables.ts";
 
@@ -140,6 +143,23 @@ describe.each(backends)("foreign rows on $name", (backend) => {
           theirs.map((key) => record(key, {}).key),
         ),
       ).toEqual([undefined, undefined]);
+    });
+
+    test("law D2: a write to a key that a row of others has is no success", async () => {
+      const type = collection("things", {
+        schema: shape<Thing>({ title: ["string"] }),
+        key: () => gone,
+      });
+      const store = storeOver(driver);
+      const before = await say("select count(*) from things where title = 'theirs'");
+      const mine = { title: "mine", count: 5 };
+      const taken = { code: "KEY_TAKEN", site: { collection: "things" } };
+      await expect(store.collection(type).put(mine)).rejects.toMatchObject(taken);
+      await expect(
+        store.transaction((transaction) => transaction.collection(type).put(mine)),
+      ).rejects.toMatchObject(taken);
+      expect(await say("select count(*) from things where title = 'theirs'")).toEqual(before);
+      expect(await say("select count(*) from things where title = 'mine'")).toEqual(["0"]);
     });
 
     // biome-ignore format: one query per line

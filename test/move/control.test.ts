@@ -22,6 +22,7 @@ describe.each(LIVE_PLACES)("stages kept in %s", (_, make) => {
 
   it("law S5: of any number who replace one version, one does; its document is what all read from then on", async () => {
     expect(await one.read("app")).toBeUndefined();
+    expect(await one.replace("app", 1, { before: "anything" })).toBe(false);
     for (const version of [0, 1, 2]) {
       const all = Array.from({ length: 8 }, (_, n) =>
         (n % 2 === 0 ? one : two).replace("app", version, { by: n, version }),

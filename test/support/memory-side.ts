@@ -121,6 +121,8 @@ export class MemoryState {
       const there = this.outbox.get(id);
       if (there !== undefined && (this.flaws.settlesAll || there.revision <= r)) {
         this.outbox.delete(id);
+      } else if (there !== undefined) {
+        this.outbox.set(id, { ...there, since: performance.now() });
       }
     }
   }

@@ -123,7 +123,7 @@ export class Faults {
   async #lookAt(index) {
     await sleep(NEWS_MS);
     const server = this.servers.all[index];
-    const looks = this.crowd.visitors.map((visitor) => visitor.peek(server));
+    const looks = this.crowd.visitors.map((visitor) => visitor.peek(server, "looksAtSleepers"));
     await sleep(NEWS_MS / 4);
     return looks;
   }

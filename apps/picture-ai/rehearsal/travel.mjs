@@ -33,6 +33,7 @@ export async function travel(trip) {
     way.at = `${way.at} -> ${step.to}${kind === undefined ? "" : ` (${kind})`}`;
     const { stage, epoch } = await (kind === undefined ? change() : faults.around(kind, change));
     const ms = Math.round(performance.now() - beganAt);
+    await lookBehind(trip);
     const lost = (name) => `${counts[name] - before[name]} ${name}`;
     const told = kind === undefined ? "" : `: ${kind} (${lost("unknown")}, ${lost("unavailable")})`;
     console.log(`  ${stage} (epoch ${epoch}) after ${ms} ms${told}`);
@@ -42,6 +43,18 @@ export async function travel(trip) {
     await Promise.all([crowd.enter(1), sleep(stageMs)]);
     if (step.isCompared) await conductor.patient(bothSides);
   }
+}
+
+/** Right behind a change, of every process: one that has not heard of it yet must not serve by the stage before. */
+async function lookBehind({ crowd, servers }) {
+  const looks = [];
+  for (let round = 0; round < 4; round++) {
+    await sleep(100);
+    for (const server of servers.all.filter(({ up }) => up)) {
+      looks.push(...crowd.visitors.map((visitor) => visitor.peek(server, "looksBehindChanges")));
+    }
+  }
+  await Promise.all(looks);
 }
 
 class Conductor {

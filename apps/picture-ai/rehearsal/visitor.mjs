@@ -135,7 +135,7 @@ export class Visitor {
    * Looks from a second window, at this very server, while the first one goes on. What it shows must have been so at
    * some moment from the question to the answer: a process that has slept must not tell of the time before.
    */
-  async peek({ origin }) {
+  async peek({ origin }, count) {
     const { counts, fail } = this.world;
     const possible = new Set([this.balance]);
     this.#windows.add(possible);
@@ -146,9 +146,11 @@ export class Visitor {
       // What the first window is about to be told may be in it already.
       await this.#act.catch(() => {});
       if (response.status !== 200) return;
-      counts.looksAtSleepers++;
+      counts[count]++;
       if (possible.has(shown) || this.#givenBack() > 0) return;
-      fail(`${this.name}: who has slept says ${shown} credits, it was ${[...possible].join(", ")}`);
+      fail(
+        `${this.name}: a second window says ${shown} credits, it was ${[...possible].join(", ")}`,
+      );
     } catch {
       // A process that wakes may close connections that were idle for too long.
     } finally {

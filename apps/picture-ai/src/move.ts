@@ -154,3 +154,20 @@ export const PLACES = {
   ),
   redis: KEYS,
 };
+
+/**
+ * The target that the environment names: MOVE_TARGET, else a Redis (REDIS_URL, KV_REST_API_URL,
+ * UPSTASH_REDIS_REST_URL), else a Postgres (DATABASE_URL).
+ */
+export function targetOf(
+  environment: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const names = [
+    "MOVE_TARGET",
+    "REDIS_URL",
+    "KV_REST_API_URL",
+    "UPSTASH_REDIS_REST_URL",
+    "DATABASE_URL",
+  ];
+  return names.map((name) => environment[name]).find((address) => Boolean(address));
+}

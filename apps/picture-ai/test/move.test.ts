@@ -1,15 +1,16 @@
 /** PictureAi crosses while it is used: its data goes where its owner planned, and nobody is sent away. */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { copy, openTarget, verify } from "outgrow";
 import type { LiveMove, StageName } from "outgrow/move";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { loadConfig } from "../../../src/cli/load-config.ts";
 import { TcpConnection } from "../../../src/drivers/redis/tcp.ts";
 import { freshDatabase } from "../../../test/support/postgres.ts";
 import { freshRedis, restProxy } from "../../../test/support/redis.ts";
 import { sql } from "../../../test/support/sql.ts";
-import { MOVE, PLACES } from "../src/move.ts";
-import { targetOf } from "../src/open-store.ts";
+import { MOVE, PLACES, targetOf } from "../src/move.ts";
 import { contentsOf, DEMO, type Running, startApp } from "./support.ts";
 
 /** Somebody new registers, buys and has pictures made; somebody old looks. All of it works, at every stage. */
@@ -156,6 +157,13 @@ describe("PictureAi under way", () => {
     expect((await contentsOf(app)).users.some(({ email }) => email.startsWith("complete"))).toBe(
       false,
     );
+  });
+
+  it("the commands move it to where the app's own variables say", async () => {
+    const config = fileURLToPath(new URL("../outgrow.config.ts", import.meta.url));
+    vi.stubEnv("DATABASE_URL", "postgres://not.asked");
+    vi.stubEnv("REDIS_URL", "redis://cache.example:6379/1");
+    expect((await loadConfig(config)).target).toBe("redis://cache.example:6379/1");
   });
 
   it("into Redis over Upstash's REST, as a host's variables name it", async () => {

@@ -198,8 +198,12 @@ export class Journal {
     if (line.set !== undefined) this.#takeSet(line.set, line.at);
     for (const [collection, key, revision] of line.done ?? []) {
       const known = this.known(collection, key);
-      if (known?.revision === revision)
+      if (known?.waiting === undefined || known.revision === undefined) continue;
+      if (known.revision === revision) {
         this.#put(collection, key, { ...known, waiting: undefined });
+      } else if (known.revision > revision) {
+        this.#put(collection, key, { ...known, waiting: Math.max(known.waiting, line.at) });
+      }
     }
     for (const [collection, rows] of Object.entries(line.base ?? {})) {
       for (const [key, digest] of rows) {

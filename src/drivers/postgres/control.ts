@@ -27,6 +27,7 @@ export function postgresControl(database: SqlDatabase): Control {
     },
 
     async replace(move, version, document) {
+      if (version > 0 && !(await hasLedger(database))) return false;
       return database.transaction(async (sql) => {
         if (version === 0) await ensureLedger(sql);
         const { rows } =

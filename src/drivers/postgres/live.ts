@@ -84,9 +84,16 @@ export function postgresSide(database: SqlDatabase, move: string, driver: Driver
         if (delivered.length === 0) return;
         const entries = delivered.map((one) => [one.tenant, one.collection, one.key, one.revision]);
         await database.query(
-          `delete from outgrow.outbox o using jsonb_array_elements($2::jsonb) as w
-           where o.move = $1 and o.tenant = w->>0 and o.collection = w->>1 and o.key = w->>2
-             and o.revision <= w->>3`,
+          `with w as (
+             select w->>0 as tenant, w->>1 as collection, w->>2 as key, w->>3 as revision
+             from jsonb_array_elements($2::jsonb) as w
+           ), gone as (
+             delete from outgrow.outbox o using w where o.move = $1 and o.tenant = w.tenant
+               and o.collection = w.collection and o.key = w.key and o.revision <= w.revision
+           )
+           update outgrow.outbox o set at = clock_timestamp() from w where o.move = $1
+             and o.tenant = w.tenant and o.collection = w.collection and o.key = w.key
+             and o.revision > w.revision`,
           [move, JSON.stringify(entries)],
         );
       },
