@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { revision } from "../../src/collection/revision.ts";
+import { toTaggedJson } from "../../src/collection/tagged-json.ts";
 import type { Value } from "../../src/collection/value.ts";
 import { postgresTarget } from "../../src/drivers/postgres/index.ts";
 import type { Column } from "../../src/layout/layout.ts";
@@ -128,7 +129,9 @@ describe.each(backends)("$name", (backend) => {
           const records = writes.map(({ key, counter, what }, index) => {
             const at = revision(1, counter);
             if (what === undefined) return deletion(key, at);
-            return record(key, what, { revision: at, position: index });
+            const raw = Buffer.from(toTaggedJson(what));
+            const origin = () => ({ file: "dump.json", offset: 7, raw });
+            return { ...record(key, what, { revision: at, position: index }), origin };
           });
           const before = await few.put(records);
           const after = await many.put([...records, ...crowd(round)]);

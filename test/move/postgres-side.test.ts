@@ -256,6 +256,15 @@ it("law S5: any number of processes may end a change of authority at the same ti
   }
 });
 
+it("sem 17, law S3: whoever takes over late forgets no write that came past the store since", async () => {
+  await side.takeOver?.();
+  const schema = (await target.ledger.find(MOVE))?.schema;
+  await execute(url, `update "${schema}".users set email = 'past the store' where id = 1`);
+  await side.takeOver?.();
+  expect(await side.foreignWrites()).toEqual({ users: 1 });
+  await side.standDown?.();
+});
+
 it("sem 2: a key that is written again and again, and delivered each time, has not waited since the first time", async () => {
   await put([user(1, "first", 1)], { capture: true });
   const [first] = await side.outbox.pending(10);

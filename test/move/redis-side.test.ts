@@ -157,6 +157,18 @@ describe.each(WAYS)("%s", (_, make, layout) => {
     expect(await side.outbox.pending(10)).toEqual([]);
   });
 
+  it("sem 2: a key that is written again and again, and delivered each time, has not waited since the first time", async () => {
+    await put([user(1, "first", 1)], { capture: true });
+    const first = await side.outbox.pending(10);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await put([user(1, "second", 2)], { capture: true });
+    expect((await side.outbox.depth()).oldestMs).toBeGreaterThanOrEqual(990);
+    await side.outbox.settle(first);
+    const { count, oldestMs = Number.NaN } = await side.outbox.depth();
+    expect(count).toBe(1);
+    expect(oldestMs).toBeLessThan(900);
+  });
+
   it("law S4: the longest waiting come first, as many as are asked for, whatever was written again", async () => {
     for (const id of [3, 1, 2]) {
       await put([user(id, `e${id}`, id)], { capture: true });

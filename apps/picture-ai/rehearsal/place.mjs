@@ -10,8 +10,9 @@ import pg from "pg";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** @param kind `postgres`, `pglite`, or an address. */
+/** @param kind `postgres`, `redis`, `pglite`, or an address. */
 export async function openPlace(kind, folder) {
+  if (kind === "redis") return openRedis();
   if (kind !== "postgres") {
     const address = kind === "pglite" ? `pglite:${join(folder, "postgres")}` : kind;
     return { address, server: undefined, stop: async () => {} };
@@ -29,6 +30,29 @@ export async function openPlace(kind, folder) {
       await postgres.stop();
     },
   };
+}
+
+async function openRedis() {
+  const jiti = createJiti(import.meta.url);
+  const { startRedis } = await jiti.import(join(root, "test/support/redis.ts"));
+  const { TcpConnection } = await jiti.import(join(root, "src/drivers/redis/tcp.ts"));
+  const redis = await startRedis();
+  const server = {
+    async cut() {
+      const connection = new TcpConnection(redis.url);
+      const command = ["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"];
+      const [count] = await connection.send([command]);
+      await connection[Symbol.asyncDispose]();
+      return Number(count);
+    },
+    freeze: async () => redis.signal("SIGSTOP"),
+    thaw: () => redis.signal("SIGCONT"),
+    async crash() {
+      await redis.kill9();
+      await redis.restart();
+    },
+  };
+  return { address: redis.url, server, stop: () => redis.stop() };
 }
 
 class Server {

@@ -40,14 +40,18 @@ export async function writeStaged(sql: SqlTransaction, write: StagedWrite): Prom
     staged: `outgrow_staged_${write.collection}`,
     judged: `outgrow_judged_${write.collection}`,
   };
-  const few = isFew(write) ? await judgeFew(stage) : undefined;
-  if (few !== undefined) {
-    await failpoint("commit.judged");
-    await writeFew(stage, few);
-    return { lost: few.lost, unchanged: few.unchanged, displaced: [] };
-  }
-  await fill(stage);
+  const isLight = isFew(write);
+  if (!isLight) await fill(stage);
   await failpoint("commit.staged");
+  if (isLight) {
+    const few = await judgeFew(stage);
+    if (few !== undefined) {
+      await failpoint("commit.judged");
+      await writeFew(stage, few);
+      return { lost: few.lost, unchanged: few.unchanged, displaced: [] };
+    }
+    await fill(stage);
+  }
   const verdicts = await judge(stage);
   await failpoint("commit.judged");
   const displaced = await writeRows(stage, verdicts);

@@ -104,6 +104,15 @@ export function keyColumns({ compiled }: Watched, at: number): readonly string[]
   return tenant === undefined ? [column] : [tenant, column];
 }
 
+/** Collections of one move or of all. */
+const OF_MOVE = `select c.id from outgrow.collection c join outgrow.move m on m.id = c.move
+  where $1::text is null or m.name = $1`;
+
+/** Their tables' triggers. */
+const TRIGGERS = `select t.tgrelid::regclass::text, t.tgname from pg_trigger t
+  where t.tgparentid = 0 and t.tgfoid = 'outgrow.note_change()'::regprocedure and ($1::text is null
+    or split_part(t.tgname, '_', 3) in (select id::text from (${OF_MOVE}) as c))`;
+
 const triggerOf = ({ id }: Watched, at: number): string => `outgrow_change_${id}_${at}`;
 
 /** Puts the triggers on the move's tables. Where a table refuses, what others write to it is not noticed: doctor says so. */
@@ -111,7 +120,10 @@ export async function watch(database: SqlDatabase, move: string): Promise<void> 
   await database.transaction(async (sql) => {
     await sql.query(ALONE);
     await sql.query(CREATE);
-    // What was noted while another store was the authority is no write that anybody was promised.
+    // What was noted while another store was the authority is no write that anybody was promised. Where the triggers
+    // are on, somebody has taken over already: whoever comes late must not forget what was noted since.
+    const { rows } = await sql.query(`select count(*) from (${TRIGGERS}) as t`, [move]);
+    if (Number(rows[0]?.[0]) > 0) return;
     await sql.query(`delete from outgrow.change where collection in (${COLLECTIONS})`, [move]);
   });
   for (const watched of await watchedBy(database, move)) {
@@ -156,19 +168,12 @@ async function watchTable(
 export async function unwatch(sql: SqlTransaction, move?: string): Promise<void> {
   if (!(await isWatching(sql))) return;
   await sql.query(PATIENCE);
-  const ofMove = `select c.id from outgrow.collection c join outgrow.move m on m.id = c.move
-    where $1::text is null or m.name = $1`;
-  const { rows } = await sql.query(
-    `select t.tgrelid::regclass::text, t.tgname from pg_trigger t
-     where t.tgparentid = 0 and t.tgfoid = 'outgrow.note_change()'::regprocedure and ($1::text is null
-       or split_part(t.tgname, '_', 3) in (select id::text from (${ofMove}) as c))`,
-    [move ?? null],
-  );
+  const { rows } = await sql.query(TRIGGERS, [move ?? null]);
   for (const [table, trigger] of rows) {
     await sql.query(`drop trigger ${quote(trigger as string)} on ${table}`);
   }
   await sql.query(
-    `delete from outgrow.change where $1::text is null or collection in (${ofMove})`,
+    `delete from outgrow.change where $1::text is null or collection in (${OF_MOVE})`,
     [move ?? null],
   );
 }

@@ -22,7 +22,7 @@ end
 return found
 `);
 
-/** One that was written again since has a higher revision. Revisions go by their bytes, not by the server's locale. */
+/** One that was written again since has a higher revision, and waits from now on. Revisions go by their bytes, not by the server's locale. */
 const SETTLE = script(`
 local function above(a, b)
   for i = 1, 32 do
@@ -31,9 +31,13 @@ local function above(a, b)
   end
   return false
 end
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000000 + time[2])
 for i = 1, #ARGV, 2 do
   local revision = redis.call('HGET', KEYS[2], ARGV[i])
-  if revision and not above(revision, ARGV[i + 1]) then
+  if revision and above(revision, ARGV[i + 1]) then
+    redis.call('ZADD', KEYS[1], 'XX', now, ARGV[i])
+  elseif revision then
     redis.call('ZREM', KEYS[1], ARGV[i])
     redis.call('HDEL', KEYS[2], ARGV[i])
   end
