@@ -72,9 +72,12 @@ describe("a suite", () => {
       // What the store had issued before is not the history's.
       return String(outcome?.error).replaceAll(/(?<=\d{8}\.)\d{14}(?=\.)/g, "#");
     };
-    const first = await said({ runs: 50 });
+    const first = await said({ seed: 20_261_121, runs: 50 });
     const seed = Number(/seed: (\d+), runs: 1/.exec(first)?.[1]);
-    expect(await said({ seed, runs: 1 })).toBe(first);
+    // Behind other histories this store had issued more, so it may have failed at another place of this one.
+    const again = await said({ seed, runs: 1 });
+    expect(again).toContain(`(seed: ${seed}, runs: 1 gives this history again)`);
+    expect(await said({ seed, runs: 1 })).toBe(again);
   });
 
   it("leaves a store as it was, also beside another one", async () => {
