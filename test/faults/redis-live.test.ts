@@ -280,6 +280,8 @@ it("fault F47, law S2: a Redis that is full stops no write before live; from liv
   const notes = (await (await open(server.url)).store()).collection(Notes);
   await conductor.advance("dualwrite");
   await conductor.copy();
+  // Whoever has not heard of the stage yet could not find out now.
+  await notes.put({ id: "full0", count: 0 });
   await maxmemory("1mb");
   // Longer than the process's view of the stage is good: its beats are refused too.
   const until = performance.now() + 6500;
