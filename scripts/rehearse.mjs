@@ -1,6 +1,6 @@
 // A rehearsal of a whole move: an application under load goes through all stages, and every claim is checked.
 //
-//   npm run rehearse -- picture-ai [--faults] [--brief] [--target postgres|pglite|ADDRESS]
+//   npm run rehearse -- picture-ai [--faults] [--brief] [--target postgres|redis|pglite|ADDRESS]
 //
 // The target is a Postgres server of the rehearsal's own (`postgres`, the default: it can be frozen and killed), the
 // embedded one, or what an address names. SEED replays a run. Exit code 0: every claim held.
