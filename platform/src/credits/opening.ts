@@ -98,8 +98,8 @@ function lack(item: unknown): { readonly found: string } {
 function asJson(item: unknown, account: string): string {
   try {
     const text = JSON.stringify(item);
-    // biome-ignore lint/complexity/useOptionalChain: `undefined` has no JSON
-    if (text !== undefined && text.isWellFormed()) return text;
+    // `undefined` has no JSON, whatever the types say.
+    if (typeof text === "string" && text.isWellFormed()) return text;
   } catch {
     // Circular, or with a bigint in it: refused below.
   }

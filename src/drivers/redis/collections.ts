@@ -5,6 +5,7 @@ import { type Cells, compileCells } from "./cells.ts";
 import { ask, type RedisConnection } from "./connection.ts";
 import { type CollectionNames, collectionNames, hashTag } from "./names.ts";
 import type { Listed } from "./registry.ts";
+import { scanHash } from "./scan-hash.ts";
 
 /** The only tenant whose keys may be without a hash tag. */
 const PLAIN_TENANT = "default";
@@ -82,27 +83,17 @@ export async function countSpills(
   const counts = new Map<string, SpillCount>();
   for (const [collection, { cells, rest }] of collections) {
     if (cells === undefined) continue;
-    // A hash may be told twice of while it grows: each record counts once.
+    // Each record counts once.
     const seen = new Set<string>();
-    let cursor = "0";
-    do {
-      const reply = (await ask(connection, "HSCAN", rest, cursor, "COUNT", SCAN_COUNT)) as [
-        unknown,
-        string[],
-      ];
-      cursor = String(reply[0]);
-      const [, flat] = reply;
-      for (let at = 0; at + 1 < flat.length; at += 2) {
-        const key = flat[at] as string;
-        const spilt = seen.has(key) ? [] : spillsIn(cells, flat[at + 1] as string);
-        if (spilt.length > 0) seen.add(key);
-        for (const [column, code] of spilt) {
-          const id = JSON.stringify([collection, column, code]);
-          const count = (counts.get(id)?.count ?? 0) + 1;
-          counts.set(id, { collection, column, code, count });
-        }
+    for await (const [key, entry] of scanHash(connection, rest)) {
+      const spilt = seen.has(key) ? [] : spillsIn(cells, entry);
+      if (spilt.length > 0) seen.add(key);
+      for (const [column, code] of spilt) {
+        const id = JSON.stringify([collection, column, code]);
+        const count = (counts.get(id)?.count ?? 0) + 1;
+        counts.set(id, { collection, column, code, count });
       }
-    } while (cursor !== "0");
+    }
   }
   return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, spill]) => spill);
 }

@@ -13,6 +13,7 @@ import { ask, type RedisConnection } from "./connection.ts";
 import { dropLive, redisControl } from "./control.ts";
 import type { CollectionNames } from "./names.ts";
 import { listed, namesOf, unlist } from "./registry.ts";
+import { scanHash } from "./scan-hash.ts";
 import { dropLedger } from "./undo.ts";
 
 export interface LeavePlace {
@@ -94,25 +95,14 @@ async function* restKeys(
   cells: Cells,
   keysToo: boolean,
 ): AsyncGenerator<Kept> {
-  // A hash may be told twice of while it grows.
   const seen = new Set<string>();
-  let cursor = "0";
-  do {
-    const reply = (await ask(connection, "HSCAN", names.rest, cursor, "COUNT", "1000")) as [
-      unknown,
-      string[],
-    ];
-    cursor = String(reply[0]);
-    const [, flat] = reply;
-    for (let at = 0; at + 1 < flat.length; at += 2) {
-      const key = flat[at] as string;
-      const entry = cells.entry(flat[at + 1] as string);
-      const isWhole = hasAllInCells(entry);
-      if (seen.has(key) || (isWhole && !keysToo)) continue;
-      seen.add(key);
-      yield { key, row: rowOf(entry), isWhole };
-    }
-  } while (cursor !== "0");
+  for await (const [key, text] of scanHash(connection, names.rest)) {
+    const entry = cells.entry(text);
+    const isWhole = hasAllInCells(entry);
+    if (seen.has(key) || (isWhole && !keysToo)) continue;
+    seen.add(key);
+    yield { key, row: rowOf(entry), isWhole };
+  }
 }
 
 function rowOf({ places }: Entry): string {
