@@ -75,6 +75,11 @@ export class CanonicalBytes {
     return this.#bytes.subarray(0, this.#at);
   }
 
+  /** Bytes as they are. */
+  append(bytes: Uint8Array): void {
+    this.#copy(bytes);
+  }
+
   write(value: Value): void {
     switch (typeof value) {
       case "string":

@@ -125,10 +125,10 @@ export function digest(value: Value): Uint8Array {
   return sha256(canonicalBytes.bytes);
 }
 
-/** A digest that binds a value to its key: SHA-256 of the canonical texts of both, one behind the other. */
-export function keyedDigest(key: string, value: Value): Uint8Array {
+/** A digest that binds a value to its key: SHA-256 of the key's canonical text and the value's digest. */
+export function keyedDigest(key: string, valueDigest: Uint8Array): Uint8Array {
   canonicalBytes.begin();
   canonicalBytes.write(key);
-  canonicalBytes.write(value);
+  canonicalBytes.append(valueDigest);
   return sha256(canonicalBytes.bytes);
 }

@@ -61,6 +61,8 @@ export class NameTemplates {
   #root = new Place("");
   #places = 1;
   #ranks: Map<string, Map<string, number>> | undefined;
+  /** Whoever reads records tells them apart by the names of all their objects: one object for each form. */
+  readonly #said = new WeakSet<object>();
   /** Whether something was learnt since `takeChanged`. */
   #changed = false;
 
@@ -73,6 +75,16 @@ export class NameTemplates {
     if (!this.#changed) return undefined;
     this.#changed = false;
     return Object.fromEntries(this.#templates);
+  }
+
+  /** Whether records of this form need nothing of their own: once said, it is so for good. */
+  says(form: object): boolean {
+    return this.#said.has(form);
+  }
+
+  /** @param form of a record that `observe` has just found to need nothing of its own. */
+  noteSaid(form: object): void {
+    this.#said.add(form);
   }
 
   /** Learns from a record; returns its exception when the templates cannot say its orders. */

@@ -9,8 +9,8 @@ import { fromTaggedJson } from "../collection/tagged-json.ts";
 import { LIMITS, type Value } from "../collection/value.ts";
 import { type ErrorCode, OutgrowError } from "../errors.ts";
 import type { BadRecord, ReadOptions, SourceRecord } from "./format.ts";
+import type { ReadObject } from "./record-reader.ts";
 import { type Slice, scanWhole } from "./scanner.ts";
-import { WrittenMembers } from "./written-members.ts";
 
 export type DuplicateNames = NonNullable<ReadOptions["duplicateNames"]>;
 
@@ -49,6 +49,7 @@ export function decodeRecord(
   place: RecordPlace,
   duplicateNames: DuplicateNames = "quarantine",
 ): SourceRecord | BadRecord {
+  if (slice.read !== undefined) return new ReadRecord(slice.read, slice.offset, place);
   return makeRecord(decodeValue(slice, duplicateNames), slice, place);
 }
 
@@ -62,11 +63,37 @@ function makeRecord(
   const raw = slice.bytes ?? EMPTY;
   if (isFault(decoded)) return { ...decoded, key, position, offset, raw };
   const { value, orders } = decoded;
-  const written =
-    slice.members === undefined || orders !== undefined || slice.exact
-      ? undefined
-      : new WrittenMembers(value, raw, slice.members);
-  return { value, orders, key, position, offset, bytes: slice.length, written, raw: () => raw };
+  return { value, orders, key, position, offset, bytes: slice.length, raw: () => raw };
+}
+
+/** A record of which a reader has read all but its value. */
+export class ReadRecord implements SourceRecord {
+  readonly read: ReadObject;
+  readonly offset: number;
+  readonly key: Key | undefined;
+  readonly position: number;
+  readonly orders = undefined;
+  #value: Value;
+
+  constructor(read: ReadObject, offset: number, { key, position }: RecordPlace) {
+    this.read = read;
+    this.offset = offset;
+    this.key = key;
+    this.position = position;
+  }
+
+  get bytes(): number {
+    return this.read.bytes.length;
+  }
+
+  get value(): Value {
+    this.#value ??= this.read.value();
+    return this.#value;
+  }
+
+  raw(): Uint8Array {
+    return this.read.bytes;
+  }
 }
 
 /** The value of a slice alone, for formats in which it is not yet the record. */

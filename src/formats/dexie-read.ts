@@ -4,10 +4,11 @@ import { isPlainObject, type Value } from "../collection/value.ts";
 import { Batcher } from "./batcher.ts";
 import { decodeRawJson, decodeRecord, isBad, type RawPlace } from "./decode-record.ts";
 import type { DexieEntry, DexieEnvelope } from "./dexie-envelope.ts";
-import { revive } from "./dexie-revive.ts";
+import { MARKS, revive } from "./dexie-revive.ts";
 import { decideDexie, inRows } from "./dexie-survey.ts";
 import { TypeFault } from "./dexie-types.ts";
 import type { BadRecord, Input, ReadOptions, SourceBatch, SourceRecord, Survey } from "./format.ts";
+import { RecordReader } from "./record-reader.ts";
 import { Scanner, type ScanState } from "./scanner.ts";
 
 /** JSON-able. */
@@ -29,6 +30,7 @@ export async function* readDexie(
     repair: options.repair,
     from: from?.scan,
     file: input.name,
+    reader: new RecordReader(),
   });
   const take = () =>
     batcher.take(scanner.offset, (batch): Resume => ({ batch, scan: scanner.state() }));
@@ -52,15 +54,17 @@ export async function* readDexie(
 /** The record that a row holds, with the key that stands beside it. */
 function rowOf(row: SourceRecord | BadRecord, entry: DexieEntry): SourceRecord | BadRecord {
   if (isBad(row)) return row;
+  const { compound } = entry;
+  const isPlain = row.read !== undefined && !row.read.names.includes(MARKS);
+  if (isPlain && entry.inbound && compound === undefined) return row;
+  const { orders, key, position, offset, bytes } = row;
   try {
-    const value = revive(row.value, row.orders);
-    if (!entry.inbound) return { ...row, ...pairOf(value) };
-    const { compound } = entry;
-    if (compound !== undefined) return { ...row, value, key: compoundKey(value, compound) };
-    return value === row.value ? row : { ...row, value };
+    const value = revive(row.value, orders);
+    const revived = { value, orders, key, position, offset, bytes, raw: () => row.raw() };
+    if (!entry.inbound) return { ...revived, ...pairOf(value) };
+    return compound === undefined ? revived : { ...revived, key: compoundKey(value, compound) };
   } catch (error) {
     if (!(error instanceof TypeFault)) throw error;
-    const { key, position, offset } = row;
     return { code: "TSON", detail: error.message, key, position, offset, raw: row.raw() };
   }
 }

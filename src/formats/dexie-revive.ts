@@ -10,6 +10,9 @@ import type { NameOrders } from "../collection/parse-json.ts";
 import { isPlainObject, LIMITS, Reference, setOwn, type Value } from "../collection/value.ts";
 import { REVIVERS, type ReviveState, TypeFault } from "./dexie-types.ts";
 
+/** The property of a row that says what its values were. */
+export const MARKS = "$types";
+
 type Types = Readonly<Record<string, Value>>;
 
 const escapeName = (name: string): string => name.replaceAll("~", "~0").replaceAll(".", "~1");
@@ -31,8 +34,8 @@ export function referencePath(reference: Reference): string {
  * @throws {TypeFault} when a mark has no place, no such type, or the wrong payload.
  */
 export function revive(row: Value, orders: NameOrders | undefined): Value {
-  if (!isPlainObject(row) || !Object.hasOwn(row, "$types")) return row;
-  const marks = row["$types"];
+  if (!isPlainObject(row) || !Object.hasOwn(row, MARKS)) return row;
+  const marks = row[MARKS];
   if (marks === true) return row["$"];
   if (!isPlainObject(marks)) {
     // Falsy marks are none to the importer; anything else cannot be applied.
@@ -40,12 +43,12 @@ export function revive(row: Value, orders: NameOrders | undefined): Value {
     throw new TypeFault("$types is no list of types");
   }
   if (isPlainObject(marks["$"])) return new Walk(marks["$"]).row(row["$"]);
-  delete (row as Record<string, Value>)["$types"];
+  delete (row as Record<string, Value>)[MARKS];
   const order = orders?.get(row);
   if (order !== undefined) {
     (orders as Map<object, readonly string[]>).set(
       row,
-      order.filter((name) => name !== "$types"),
+      order.filter((name) => name !== MARKS),
     );
   }
   return new Walk(marks).row(row);

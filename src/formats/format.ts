@@ -12,7 +12,7 @@ import type { NameOrders } from "../collection/parse-json.ts";
 import type { NamesOf } from "../collection/tagged-json.ts";
 import type { Value } from "../collection/value.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { WrittenMembers } from "./written-members.ts";
+import type { ReadObject } from "./record-reader.ts";
 
 export type FormatName = "dexie" | "localstorage" | "json" | "ndjson";
 
@@ -76,8 +76,8 @@ export interface SourceRecord {
   readonly bytes: number;
   /** Orders that JavaScript objects could not keep. */
   readonly orders: NameOrders | undefined;
-  /** How the members of `written.value` were written down; of another value than this record's it says nothing. */
-  readonly written?: WrittenMembers | undefined;
+  /** What the source wrote of this very value, where a reader read it. `value` then is made when it is asked for. */
+  readonly read?: ReadObject | undefined;
   /** The record's bytes as the source has them, for quarantine. */
   raw(): Uint8Array;
 }

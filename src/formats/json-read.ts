@@ -3,6 +3,7 @@ import { Batcher } from "./batcher.ts";
 import { decodeRecord } from "./decode-record.ts";
 import type { BadRecord, Input, ReadOptions, SourceBatch, SourceRecord, Survey } from "./format.ts";
 import type { JsonEnvelope, JsonMember } from "./json-shape.ts";
+import { RecordReader } from "./record-reader.ts";
 import {
   type Decide,
   type Frame,
@@ -59,6 +60,7 @@ async function* readCollections(
     repair: options.repair,
     from,
     file: input.name,
+    reader: new RecordReader(),
   });
   const take = () =>
     batcher.take(scanner.offset, (batch): Resume => ({ batch, scan: scanner.state() }));

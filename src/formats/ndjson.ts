@@ -11,7 +11,13 @@ import { fromTaggedJson, toTaggedJson } from "../collection/tagged-json.ts";
 import type { Value } from "../collection/value.ts";
 import { Batcher } from "./batcher.ts";
 import { checkParts, plainPart } from "./collection-names.ts";
-import { decodeRawJson, decodeRecord, faultOf } from "./decode-record.ts";
+import {
+  decodeRawJson,
+  decodeRecord,
+  faultOf,
+  ReadRecord,
+  type RecordPlace,
+} from "./decode-record.ts";
 import type {
   BadRecord,
   ExportCollection,
@@ -28,6 +34,7 @@ import type {
 } from "./format.ts";
 import { hasMark } from "./json-survey.ts";
 import { isBlank, type Line, LineSplitter } from "./lines.ts";
+import { RecordReader } from "./record-reader.ts";
 import { Scanner, type Slice, scanWhole } from "./scanner.ts";
 import { TextOut } from "./text-out.ts";
 
@@ -96,6 +103,7 @@ async function* read(
   const positions = new Map(from?.positions);
   const named = (envelope as NdjsonEnvelope).lines === "named";
   const own = parts[0]?.collection ?? input.stem;
+  const reader = new RecordReader();
   const take = (offset: number) =>
     batcher.take(offset, (batch): Resume => ({ batch, offset, positions: [...positions] }));
   for await (const lines of splitter.over(input.open(from?.offset ?? 0, options.signal))) {
@@ -112,7 +120,7 @@ async function* read(
       const place = { key: found?.key, position };
       const record =
         found === undefined
-          ? readLine(line, place, options.duplicateNames)
+          ? readLine(line, place, reader, options.duplicateNames)
           : decodeRecord(found.value, place, options.duplicateNames);
       batcher.add(collection, record, line.length);
       const batch = batcher.full ? take(splitter.offset) : undefined;
@@ -125,7 +133,8 @@ async function* read(
 
 function readLine(
   line: Line,
-  place: { readonly key: Key | undefined; readonly position: number },
+  place: RecordPlace,
+  reader: RecordReader,
   duplicateNames: ReadOptions["duplicateNames"],
 ): SourceRecord | BadRecord {
   const { bytes, offset, length } = line;
@@ -134,6 +143,8 @@ function readLine(
     return { code: "RECORD_TOO_LARGE", detail: `${length} bytes`, ...place, offset, raw };
   }
   try {
+    const read = reader.readWhole(bytes);
+    if (read !== undefined) return new ReadRecord(read, offset + read.at, place);
     const slice = scanWhole(bytes);
     return decodeRecord({ ...slice, offset: offset + slice.offset }, place, duplicateNames);
   } catch (error) {

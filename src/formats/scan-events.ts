@@ -1,4 +1,5 @@
 /** What a scanner says, and what it is asked: see scanner.ts. */
+import type { ReadObject, RecordReader } from "./record-reader.ts";
 import type { ValueKind } from "./slice-walker.ts";
 
 /** A container that the scanner is in. */
@@ -37,11 +38,8 @@ export interface Slice {
   /** Offset of its first byte in the text. */
   readonly offset: number;
   readonly length: number;
-  /**
-   * Where each member of an object begins and ends in `bytes`, with the space around it; `undefined` for other
-   * values, and where a number may be -0.
-   */
-  readonly members: readonly number[] | undefined;
+  /** What a reader read of it, which has then judged all that the following are there for: they say nothing. */
+  readonly read: ReadObject | undefined;
   /** Holds a number that a double may not hold. */
   readonly exact: boolean;
   /** Holds an object with a name that JavaScript would move to the front. */
@@ -93,6 +91,8 @@ export interface ScannerOptions {
   readonly repair?: boolean | undefined;
   /** Where another scanner stood; the first chunk then begins at its offset. */
   readonly from?: ScanState | undefined;
+  /** Reads the objects that are taken. */
+  readonly reader?: RecordReader | undefined;
   /** Longest slice that is kept, in bytes. Default 256 MiB. */
   readonly maxSlice?: number | undefined;
   /** Named in errors. */

@@ -1,5 +1,6 @@
 /** One JSON text in memory, and what that has in common with a text that comes in chunks. */
 import { OutgrowError } from "../errors.ts";
+import type { ReadObject } from "./record-reader.ts";
 import type { Slice } from "./scan-events.ts";
 import { SliceWalker, type ValueKind } from "./slice-walker.ts";
 
@@ -27,7 +28,7 @@ export function scanWhole(bytes: Uint8Array): Slice {
   const start = skipSpace(bytes, 0);
   if (start === bytes.length) fail(start, "the text ends too early");
   const kind = kindOf(bytes[start] as number) ?? fail(start, "no value begins like this");
-  walker.begin(kind, start);
+  walker.begin(kind);
   let end = walker.walk(bytes, start, 0);
   if (end < 0 && kind !== "scalar") fail(bytes.length, "the text ends too early");
   if (end < 0) end = bytes.length;
@@ -52,6 +53,7 @@ export function sliceOf(
   kind: ValueKind,
   place: Pick<Slice, "name" | "index" | "offset" | "length">,
   bytes: Uint8Array | undefined,
+  read?: ReadObject,
 ): Slice {
   return {
     type: "slice",
@@ -61,7 +63,7 @@ export function sliceOf(
     bytes,
     offset: place.offset,
     length: place.length,
-    members: walker.negativeZero ? undefined : walker.members,
+    read,
     exact: walker.exact,
     digitName: walker.digitName,
     properties: walker.properties,

@@ -12,6 +12,7 @@
  *   for await (const events of scanner.over(input.open())) for (const event of events) …
  */
 import { OutgrowError } from "../errors.ts";
+import type { ReadObject, RecordReader } from "./record-reader.ts";
 import type {
   Boundary,
   Decide,
@@ -45,6 +46,7 @@ export class Scanner {
   readonly #repair: boolean;
   readonly #maxSlice: number;
   readonly #file: string | undefined;
+  readonly #reader: RecordReader | undefined;
   readonly #walker: SliceWalker;
   readonly #within: OpenFrame[];
   #expect: Expect;
@@ -68,6 +70,7 @@ export class Scanner {
     this.#repair = options.repair ?? false;
     this.#maxSlice = options.maxSlice ?? MAX_SLICE;
     this.#file = options.file;
+    this.#reader = options.reader;
     this.#walker = new SliceWalker(options.file);
     // JSON has no undefined: a name that was none has vanished on the way through it.
     this.#within = (from?.within ?? []).map((frame) => ({ ...frame, name: frame.name }));
@@ -209,8 +212,19 @@ export class Scanner {
     this.#kind = kind;
     this.#keep = choice !== "skip";
     this.#start = offset;
-    this.#walker.begin(kind, this.#keep ? offset : undefined);
+    if (kind === "object" && this.#keep && this.#reader !== undefined) {
+      const read = this.#reader.read(this.#chunk, this.#at);
+      if (read !== undefined) return this.#readSlice(read);
+    }
+    this.#walker.begin(kind);
     return this.#finishSlice();
+  }
+
+  #readSlice(read: ReadObject): Slice {
+    const { bytes } = read;
+    this.#at += bytes.length;
+    this.#walker.begin("object");
+    return this.#endSlice(sliceOf(this.#walker, "object", this.#place(), bytes, read));
   }
 
   #finishSlice(): Slice | undefined {
@@ -227,20 +241,29 @@ export class Scanner {
       return undefined;
     }
     this.#at = to;
+    const wasCut = this.#parts.length > 0;
+    const bytes = this.#keep
+      ? this.#joined(this.#chunk.subarray(from, to), this.#maxSlice)
+      : undefined;
+    const read = wasCut && bytes !== undefined ? this.#reader?.readWhole(bytes) : undefined;
+    return this.#endSlice(sliceOf(walker, this.#kind, this.#place(), bytes, read));
+  }
+
+  /** Where the value is that has just ended. */
+  #place(): Pick<Slice, "name" | "index" | "offset" | "length"> {
     const around = this.#within.at(-1);
-    const place = {
+    return {
       name: this.#name,
       index: around === undefined ? 0 : around.count - 1,
       offset: this.#start,
       length: this.offset - this.#start,
     };
-    const bytes = this.#keep
-      ? this.#joined(this.#chunk.subarray(from, to), this.#maxSlice)
-      : undefined;
-    const slice = sliceOf(walker, this.#kind, place, bytes);
+  }
+
+  #endSlice(slice: Slice): Slice {
     this.#name = undefined;
     this.#busy = "none";
-    this.#expect = around === undefined ? "end" : "more";
+    this.#expect = this.#within.length === 0 ? "end" : "more";
     return slice;
   }
 

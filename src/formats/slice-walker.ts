@@ -68,12 +68,7 @@ export class SliceWalker {
   /** Bytes in strings that begin with `data:`. */
   dataUrlBytes = 0;
   largestDataUrl = 0;
-  /** Holds a number that begins with `-0`, or may do so. */
-  negativeZero = false;
-  /** Where each member of an object begins and ends, from its first byte; `undefined` when that was not asked for. */
-  members: number[] | undefined;
 
-  #start = 0;
   #kind: ValueKind = "scalar";
   #level = 0;
   /** Class of the last thing that was no space. */
@@ -97,11 +92,8 @@ export class SliceWalker {
     this.#file = file;
   }
 
-  /** Starts a new value. @param start its offset in the text, where the places of its members are wanted. */
-  begin(kind: ValueKind, start?: number): void {
-    this.negativeZero = false;
-    this.members = start === undefined || kind !== "object" ? undefined : [];
-    this.#start = start ?? 0;
+  /** Starts a new value. */
+  begin(kind: ValueKind): void {
     this.exact = false;
     this.digitName = false;
     this.properties = 0;
@@ -137,8 +129,6 @@ export class SliceWalker {
   #container(chunk: Uint8Array, at: number, base: number): number {
     const end = chunk.length;
     const open = this.#open;
-    const { members } = this;
-    const shift = base - this.#start;
     let last = this.#last;
     let level = this.#level;
     while (at < end) {
@@ -157,14 +147,11 @@ export class SliceWalker {
       } else if (meaning === COLON) {
         if (last !== QUOTE) this.#fail(base + at - 1, "a name without quotes");
         this.properties++;
-        if (level === 1) members?.push(shift + at);
         if (this.#first < 0x3a || this.#slow) this.#noteIndex();
       } else if (meaning === COMMA) {
         this.nodes++;
-        if (level === 1) members?.push(shift + at - 1);
       } else if (meaning === NUMBER) {
         this.#digits = 0;
-        if (byte === 0x2d && (at === end || chunk[at] === 0x30)) this.negativeZero = true;
         at = this.#number(chunk, at - 1);
       } else if (meaning === OPEN) {
         if (level < CHECKED_LEVELS) open[level] = byte;
@@ -176,10 +163,7 @@ export class SliceWalker {
           this.#fail(base + at - 1, "a closing bracket that does not fit");
         }
         if (last !== OPEN) this.nodes++;
-        if (level === 0) {
-          if (last !== OPEN) members?.push(shift + at - 1);
-          return at;
-        }
+        if (level === 0) return at;
       } else if (meaning === NEVER) {
         this.#fail(base + at - 1, "a comment or a quote that JSON does not know");
       }

@@ -19,6 +19,7 @@ import { OutgrowError } from "../errors.ts";
 import { keyCell, keyType, ledgerKeyOf } from "./codec.ts";
 import { type Cells, decodeRow, type Family, parentKeyText } from "./decode-row.ts";
 import { type RootKey, RowEncoder, type Told, type Written } from "./encode-row.ts";
+import { WrittenEncoder } from "./encode-written.ts";
 import type { ChildTableLayout, Layout, SqlType, SqlValue, TableLayout } from "./layout.ts";
 import { columnCells, type RowTree, rowTree } from "./row-tree.ts";
 
@@ -49,6 +50,13 @@ export interface StoredRow {
   readonly family?: Family | undefined;
 }
 
+/** A record on its way into rows. */
+export interface Encodable {
+  readonly value: Value;
+  /** Of this very value: where it says enough the value is not asked for, and cells of text and JSON are bytes. */
+  readonly written?: Written | undefined;
+}
+
 export interface CompiledLayout {
   readonly layout: Layout;
   readonly tables: readonly CompiledTable[];
@@ -63,17 +71,15 @@ export interface CompiledLayout {
    *
    * @param key ledger text.
    * @param told of each value that its column could not hold, with the reason's code; and of late cells.
-   * @param written of this very value: cells of JSON columns then are bytes.
    * @returns the rest's text where it lies in the ledger, else null.
    * @throws {OutgrowError} KEY_TYPE when the key column cannot hold the key.
    */
   encode(
     key: string,
-    value: Value,
+    record: Encodable,
     tenant: string,
     rows: SqlValue[][][],
     told: Told,
-    written?: Written,
   ): string | null;
   decode(row: StoredRow): { readonly key: string; readonly value: Value };
 }
@@ -83,6 +89,7 @@ export function compileLayout(layout: Layout): CompiledLayout {
   const tree = rowTree(layout);
   const encoder = new RowEncoder(tree);
   const keyProperty = keyPropertyOf(layout, tree);
+  const writtenEncoder = new WrittenEncoder(tree, keyProperty);
   const restInLedger = root.restColumn === undefined;
   const constants = (root.constants ?? []).map(({ cell }) => cell);
   const keyAt = root.tenantColumn === undefined ? 0 : 1;
@@ -94,16 +101,21 @@ export function compileLayout(layout: Layout): CompiledLayout {
     restInLedger,
     rowKey,
     keyFits: (key) => rowKey(key, "") !== undefined,
-    encode(key, value, tenant, rows, told, written) {
+    encode(key, record, tenant, rows, told) {
       const cell = rowKey(key, tenant);
       if (cell === undefined) throw new OutgrowError("KEY_TYPE", { collection: layout.collection });
       const tenantCell = keyAt === 1 ? [tenant] : [];
-      const row: SqlValue[] = [...tenantCell, cell, ...constants];
+      const row: SqlValue[] = [...tenantCell, cell, ...constants, ...tree.blank];
       const rootKey = keyOf(keyProperty, key, cell);
-      const to = { tenant, tenantCell, rows, told, written };
-      const rest = restText(encoder.encode(value, row, [cell], rootKey, to));
-      if (!restInLedger) row.push(rest);
       rows[0]?.push(row);
+      const { written } = record;
+      if (written !== undefined && writtenEncoder.encode(written, row, rootKey, { tenant })) {
+        if (!restInLedger) row.push(null);
+        return null;
+      }
+      const to = { tenant, tenantCell, rows, told };
+      const rest = restText(encoder.encode(record.value, row, [cell], rootKey, to));
+      if (!restInLedger) row.push(rest);
       return restInLedger ? rest : null;
     },
     decode: (row) => decodeRoot(root, tree, keyProperty, keyAt, row),

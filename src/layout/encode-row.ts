@@ -24,16 +24,22 @@ export interface Told {
   readonly late: (cell: LateCell) => void;
 }
 
-/** How the members of a record were written in its source, in the order in which the record has them. */
+/** The members of a record as its source wrote them: a column may take them from there. */
 export interface Written {
-  readonly count: number;
-  /** JSON in UTF-8 that jsonb takes and gives back as the member's value; `undefined` where that is not certain. */
-  at(index: number): Uint8Array | undefined;
+  /** In the order of the source, each once. Records with the same names have the same list. */
+  readonly names: readonly string[];
+  isNull(index: number): boolean;
+  /** JSON in UTF-8 that jsonb takes and gives back as the member's value. */
+  json(index: number): Uint8Array;
+  /** The characters of a text in UTF-8, none of them NUL; `undefined` for what is no text or has escapes. */
+  text(index: number): Uint8Array | undefined;
+  /** The length of a text in UTF-16 units. */
+  units(index: number): number;
+  member(index: number): Value;
 }
 
 /** What encoding one record needs and fills. */
 interface Encoding {
-  readonly written: Written | undefined;
   readonly space: KeySpace;
   /** Whether rows carry their tenant. */
   readonly tenantCell: readonly SqlValue[];
@@ -64,7 +70,7 @@ export class RowEncoder {
   /**
    * Writes a record's columns into `row`, its children into the tables of `rows`.
    *
-   * @param row starts with the leading cells; the columns' cells are appended here.
+   * @param row has its leading cells, and the others blank.
    * @param pk text of the row's primary key cells without the tenant's, as children repeat them.
    * @returns the rest: members, the whole value of what is no object, or `undefined`.
    */
@@ -78,11 +84,9 @@ export class RowEncoder {
       readonly tenantCell: readonly SqlValue[];
       readonly rows: SqlValue[][][];
       readonly told: Told;
-      readonly written: Written | undefined;
     },
   ): RowRest {
     const encoding: Encoding = { space: to, ...to, placed: 0 };
-    for (const cell of this.#tree.blank) row.push(cell);
     if (!isPlainObject(value)) return [value];
     return encodeGroup(encoding, this.#tree, value, row, pk, key);
   }
@@ -102,16 +106,11 @@ function encodeGroup(
     setOwn(rest, name, kept);
   };
   const keyProperty = key?.property;
-  const names = Object.keys(object);
-  // Only the record itself has its members' places. One of two equal names is gone from the value.
-  const written = key !== undefined && to.written?.count === names.length ? to.written : undefined;
-  for (let index = 0; index < names.length; index++) {
-    const name = names[index] as string;
+  for (const name of Object.keys(object)) {
     const held = object[name];
     const node = group.nodes.get(name);
     if (node !== undefined) {
-      const json = written !== undefined && node.field?.isJson ? written.at(index) : undefined;
-      const kept = encodeNode(to, node, held, row, pk, json);
+      const kept = encodeNode(to, node, held, row, pk);
       if (kept !== PLACED) keep(name, kept);
     } else if (name !== keyProperty || !(key as RootKey).says(held)) {
       keep(name, held);
@@ -134,10 +133,9 @@ function encodeNode(
   held: Value,
   row: SqlValue[],
   pk: readonly SqlValue[],
-  json?: Uint8Array,
 ): Kept {
   if (field !== undefined) {
-    const kept = encodeField(to, field, held, row, json);
+    const kept = encodeField(to, field, held, row);
     return field.column.late === true ? postpone(to, field, held, kept, row, pk) : kept;
   }
   if (child !== undefined) return encodeChildren(to, child, held, row, pk);
@@ -148,19 +146,13 @@ function encodeNode(
   return rest ?? (to.placed === before ? {} : PLACED);
 }
 
-function encodeField(
-  to: Encoding,
-  field: Field,
-  held: Value,
-  row: SqlValue[],
-  json?: Uint8Array,
-): Kept {
+function encodeField(to: Encoding, field: Field, held: Value, row: SqlValue[]): Kept {
   const { column, label, codec, at, fillText } = field;
   if (held === null) {
     if (fillText !== undefined) return spelt(fillText, null);
     return column.nullMeans === "null" ? PLACED : null;
   }
-  const cell = json ?? codec.encode(held, column, to.space);
+  const cell = codec.encode(held, column, to.space);
   if (cell !== undefined) {
     row[at] = cell;
     if (field.hasForm) row[at + 1] = offsetForm(held);

@@ -76,7 +76,7 @@ export type SqlType =
  */
 export type SqlConstant = null | string | number | boolean | readonly string[];
 
-/** One cell on its way into a table. JSON text for jsonb may be bytes of UTF-8. */
+/** One cell on its way into a table. Text and JSON may be bytes of UTF-8. */
 export type SqlValue = SqlConstant | Uint8Array;
 
 export interface Column {

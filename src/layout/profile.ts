@@ -158,7 +158,7 @@ export function keyAt(record: Value, path: readonly string[]): Key | undefined {
 }
 
 /** A value as a key, when it is one. */
-function asKey(value: Value): Key | undefined {
+export function asKey(value: Value): Key | undefined {
   if (typeof value === "string") return value;
   if (typeof value === "number") return Number.isNaN(value) ? undefined : value;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value;

@@ -5,14 +5,14 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { digest as digestOf } from "../collection/canonical.ts";
 import { encodeKey, type Key } from "../collection/key.ts";
-import type { NameTemplates } from "../collection/name-order.ts";
+import type { Exception, NameTemplates } from "../collection/name-order.ts";
 import type { Revision } from "../collection/revision.ts";
 import { LIMITS, type Value } from "../collection/value.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { SourceBatch, SourceRecord } from "../formats/format.ts";
 import type { CompiledLayout } from "../layout/compile.ts";
 import type { Written } from "../layout/encode-row.ts";
-import { keyAt, keyBytes } from "../layout/profile.ts";
+import { asKey, keyAt, keyBytes } from "../layout/profile.ts";
 import type { RecordWrite } from "../store/driver.ts";
 import type { QuarantineEntry } from "../store/ledger.ts";
 
@@ -53,31 +53,39 @@ class SourceWrite implements RecordWrite {
   readonly digest: Uint8Array;
   readonly position: number;
   readonly exception: RecordWrite["exception"];
-  readonly origin: NonNullable<RecordWrite["origin"]>;
   written: Written | undefined;
   readonly #formatKey: Key | undefined;
-  readonly #again: Preparation["again"];
-  #value: Value;
-  #isHeld = true;
+  readonly #by: Preparation;
+  readonly #offset: number;
+  readonly #raw: Uint8Array;
+  #held: SourceRecord | undefined;
 
   constructor(key: string, record: SourceRecord, digest: Uint8Array, by: Preparation) {
-    const { position, offset, raw } = record;
     this.key = key;
     this.revision = by.revision;
     this.digest = digest;
-    this.position = position;
-    this.exception = by.templates.observe(record.value, record.orders);
-    this.origin = () => ({ file: by.file, offset, raw: raw() });
+    this.position = record.position;
+    this.exception = exceptionOf(record, by.templates);
+    this.#by = by;
+    this.#offset = record.offset;
+    this.#raw = record.raw();
     this.#formatKey = record.key;
-    this.#again = by.again;
-    this.#value = record.value;
-    if (record.written?.value === record.value) this.written = record.written;
+    this.#held = record;
+    this.written = record.read;
+  }
+
+  origin(): ReturnType<NonNullable<RecordWrite["origin"]>> {
+    return { file: this.#by.file, offset: this.#offset, raw: this.#raw };
   }
 
   get value(): Value {
-    if (this.#isHeld || this.#again === undefined) return this.#value;
-    const { raw } = this.origin();
-    const value = this.#again({ raw, position: this.position, formatKey: this.#formatKey });
+    if (this.#held !== undefined) return this.#held.value;
+    const raw = this.#raw;
+    const value = (this.#by.again as NonNullable<Preparation["again"]>)({
+      raw,
+      position: this.position,
+      formatKey: this.#formatKey,
+    });
     if (!equalBytes(digestOf(value), this.digest)) {
       throw new Error("A record that was read again says something else.");
     }
@@ -85,17 +93,25 @@ class SourceWrite implements RecordWrite {
   }
 
   letGo(): void {
-    if (this.#again === undefined) return;
-    this.#isHeld = false;
-    this.#value = undefined;
+    if (this.#by.again === undefined) return;
+    this.#held = undefined;
     this.written = undefined;
   }
+}
+
+/** What of a record's order of names the templates cannot say, who learn from it. */
+export function exceptionOf(record: SourceRecord, templates: NameTemplates): Exception | undefined {
+  const form = record.read?.form;
+  if (form !== undefined && templates.says(form)) return undefined;
+  const exception = templates.observe(record.value, record.orders);
+  if (form !== undefined && exception === undefined) templates.noteSaid(form);
+  return exception;
 }
 
 /** The key of a source record under a layout, or the code of why it has none. */
 export function recordKey(
   layout: CompiledLayout,
-  record: Pick<SourceRecord, "key" | "value" | "position">,
+  record: Pick<SourceRecord, "key" | "value" | "position" | "read">,
 ): { readonly key: string } | { readonly code: ErrorCode } {
   const rule = layout.layout.key;
   const key: Key | undefined =
@@ -103,13 +119,24 @@ export function recordKey(
       ? record.position
       : rule.from === "format"
         ? record.key
-        : keyAt(record.value, rule.path);
+        : keyOf(record, rule.path);
   if (key === undefined) return { code: "ID_MISSING" };
   const text = encodeKey(key);
   if (text.length * 3 > LIMITS.keyBytes && keyBytes(text) > LIMITS.keyBytes) {
     return { code: "KEY_TOO_LONG" };
   }
   return layout.keyFits(text) ? { key: text } : { code: "KEY_TYPE" };
+}
+
+function keyOf(
+  record: Pick<SourceRecord, "read" | "value">,
+  path: readonly string[],
+): Key | undefined {
+  const { read } = record;
+  const [name = ""] = path;
+  if (read === undefined || path.length !== 1) return keyAt(record.value, path);
+  const index = read.names.indexOf(name);
+  return index < 0 ? undefined : asKey(read.member(index));
 }
 
 /** Records between two looks at what else there is to do: whoever stores the batch before waits for answers. */
@@ -139,7 +166,7 @@ export async function prepare(batch: SourceBatch, by: Preparation): Promise<Prep
       continue;
     }
     const { key } = found;
-    const digest = digestOf(record.value);
+    const digest = record.read?.digest ?? digestOf(record.value);
     const earlier = writes.get(key);
     if (earlier === undefined) {
       writes.set(key, new SourceWrite(key, record, digest, by));
@@ -147,9 +174,14 @@ export async function prepare(batch: SourceBatch, by: Preparation): Promise<Prep
       duplicates++;
     } else {
       // The first of them is quarantined by the commit, which must also mark the key for later batches.
-      const { revision, position, exception, origin, value } = earlier;
+      const { revision, position, exception, value } = earlier;
       const first = { key, revision, position, exception, value, digest: earlier.digest };
-      writes.set(key, { ...first, state: "conflict", ...(origin === undefined ? {} : { origin }) });
+      writes.set(key, {
+        ...first,
+        state: "conflict",
+        origin: () =>
+          earlier.origin?.() as NonNullable<ReturnType<NonNullable<RecordWrite["origin"]>>>,
+      });
       quarantine.push(entry(batch.collection, by.file, record, key, "ID_CONFLICT"));
     }
   }

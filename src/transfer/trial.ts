@@ -1,5 +1,6 @@
 /** A copy without a target: every record is encoded, looked at, and thrown away again. */
 import { displayKey } from "../collection/key.ts";
+import type { Value } from "../collection/value.ts";
 import { type ErrorCode, throwIfInterrupted } from "../errors.ts";
 import type { Catalog } from "../layout/catalog.ts";
 import { type CompiledLayout, compileLayout } from "../layout/compile.ts";
@@ -107,18 +108,14 @@ export class Trial {
     return true;
   }
 
-  #encode(
-    compiled: CompiledLayout,
-    key: string,
-    value: Parameters<CompiledLayout["encode"]>[1],
-  ): SqlValue[][][] {
+  #encode(compiled: CompiledLayout, key: string, value: Value): SqlValue[][][] {
     const { collection } = compiled.layout;
     const rows: SqlValue[][][] = compiled.tables.map(() => []);
     const spill = (column: string, code: string): void => {
       this.#note(collection, displayKey(key), column, code);
       add(this.#spills, [collection, column, code].join("\u0000"));
     };
-    compiled.encode(key, value, "default", rows, { spill, late: () => {} });
+    compiled.encode(key, { value }, "default", rows, { spill, late: () => {} });
     return rows;
   }
 

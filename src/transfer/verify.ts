@@ -199,7 +199,9 @@ async function sumSource(
           continue;
         }
         sum.records++;
-        sum.buckets[bucketOf(found.key)]?.add(keyedDigest(found.key, record.value));
+        sum.buckets[bucketOf(found.key)]?.add(
+          keyedDigest(found.key, record.read?.digest ?? digestOf(record.value)),
+        );
       }
       meter.advance(batch.collection, batch.records.length, before + batch.offset);
     }
@@ -245,7 +247,7 @@ class CollectionCheck {
       throwIfInterrupted(this.#context.options.signal);
       for (const { key, value, foreign: isForeign } of batch) {
         if (isForeign) foreign++;
-        else buckets[bucketOf(key)]?.add(keyedDigest(key, value));
+        else buckets[bucketOf(key)]?.add(keyedDigest(key, digestOf(value)));
       }
       target += batch.length;
     }
@@ -352,7 +354,7 @@ class CollectionCheck {
         const found = recordKey(layout, record);
         if ("code" in found || !group.has(bucketOf(found.key))) continue;
         if (held.has(found.key)) this.#repeated++;
-        held.set(found.key, digestHex(digestOf(record.value)));
+        held.set(found.key, digestHex(record.read?.digest ?? digestOf(record.value)));
       }
     }
     return held;

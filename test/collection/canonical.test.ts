@@ -13,8 +13,10 @@ import {
 } from "../../src/collection/key.ts";
 import { parseJson } from "../../src/collection/parse-json.ts";
 import { dumpRevision, revision } from "../../src/collection/revision.ts";
+import { sha256 } from "../../src/collection/sha256.ts";
 import { fromTaggedJson, toTaggedJson } from "../../src/collection/tagged-json.ts";
 import { ExactNumber, type Value } from "../../src/collection/value.ts";
+import { encodeWtf8 } from "../../src/collection/wtf8.ts";
 import { propertyRuns } from "../support/property.ts";
 import { VALUES } from "./values.ts";
 import { makeVectors, type Vectors } from "./vectors.ts";
@@ -89,8 +91,8 @@ describe("the digest of a value", () => {
     fc.assert(
       fc.property(anyValue, fc.string({ unit: "binary" }), (value, key) => {
         expect(digest(value)).toEqual(digestText(canonicalText(value)));
-        const both = canonicalText(key) + canonicalText(value);
-        expect(keyedDigest(key, value)).toEqual(digestText(both));
+        const whole = Buffer.concat([encodeWtf8(canonicalText(key)), digest(value)]);
+        expect(keyedDigest(key, digest(value))).toEqual(sha256(whole));
       }),
       propertyRuns(),
     );

@@ -135,7 +135,10 @@ export async function resumeEverywhere(
   const { survey, batches } = await readAll(format, input, options);
   const plain = (batch: SourceBatch) => ({
     ...batch,
-    records: batch.records.map(({ raw, ...record }) => ({ ...record, raw: [...raw()] })),
+    records: batch.records.map((record) => {
+      const { value, key, position, offset, bytes, orders } = record;
+      return { value, key, position, offset, bytes, orders, raw: [...record.raw()] };
+    }),
   });
   const resumed: unknown[][] = [];
   for (const { resume } of batches) {

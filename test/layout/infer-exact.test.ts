@@ -67,7 +67,7 @@ describe("law L1: the layout inferred from records gives back exactly these reco
               layout.key.from === "position" ? position : (record["id"] as number),
             );
             const rows = layout.tables.map(() => []);
-            compiled.encode(key, record, "default", rows, told);
+            compiled.encode(key, { value: record }, "default", rows, told);
             const back = throughLayout(layout, key, record);
             expect(canonicalText(back.value)).toBe(canonicalText(record));
           }

@@ -50,7 +50,10 @@ export function throughLayout(
 ): { readonly key: string; readonly value: Value; readonly rows: SqlValue[][][] } {
   const compiled = compileLayout(layout);
   const rows: SqlValue[][][] = compiled.tables.map(() => []);
-  const rest = compiled.encode(key, value, "default", rows, { spill: () => {}, late: () => {} });
+  const rest = compiled.encode(key, { value }, "default", rows, {
+    spill: () => {},
+    late: () => {},
+  });
   const texts = rows.map((list, index) => {
     const table = compiled.tables[index];
     const scales = new Map(

@@ -45,6 +45,8 @@ export interface CommitContext {
   readonly collections: ReadonlyMap<string, CommitCollection>;
 }
 
+const NO_MEMBERS = { value: {} };
+
 /** A collection's part of a commit, with its rows encoded. */
 interface Part {
   readonly name: string;
@@ -226,7 +228,7 @@ async function encodePart(
   for (const record of records) {
     const isPresent = record.state === "present";
     // Of a key that goes, only the key's own cells are needed.
-    encoded.add(record.key, isPresent ? record.value : {}, spill, record.written);
+    encoded.add(record.key, isPresent ? record : NO_MEMBERS, spill);
     record.letGo?.();
     present &&= isPresent;
     if (++at % BREATH === 0) await breathe();

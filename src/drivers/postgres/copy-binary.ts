@@ -94,7 +94,7 @@ type Field = (chunks: Chunks, value: CopyValue) => void;
 
 // biome-ignore format: one row per type
 const FIELDS: Readonly<Record<CopyType, Field>> = {
-  text:               (chunks, value) => chunks.text(value as string),
+  text:               (chunks, value) => typeof value === "string" ? chunks.text(value) : chunks.bytes(value as Uint8Array),
   json:               (chunks, value) => chunks.text(value as string),
   boolean:            (chunks, value) => { chunks.room(5); chunks.int32(1); chunks.buffer[chunks.at++] = value ? 1 : 0; },
   integer:            (chunks, value) => { chunks.room(8); chunks.int32(4); chunks.int32(value as number); },

@@ -1,7 +1,6 @@
 /** A batch's records as rows of all their tables, and which rows are whose. */
-import type { Value } from "../../collection/value.ts";
-import type { CompiledLayout } from "../../layout/compile.ts";
-import type { LateCell, Spill, Written } from "../../layout/encode-row.ts";
+import type { CompiledLayout, Encodable } from "../../layout/compile.ts";
+import type { LateCell, Spill } from "../../layout/encode-row.ts";
 import type { SqlValue } from "../../layout/layout.ts";
 
 export class EncodedRows {
@@ -23,11 +22,11 @@ export class EncodedRows {
     this.#ends = compiled.tables.map(() => []);
   }
 
-  add(key: string, value: Value, spill: Spill, written?: Written): void {
+  add(key: string, record: Encodable, spill: Spill): void {
     const seq = this.rests.length;
     const late = (cell: LateCell): void => void this.late.push({ seq, cell });
     const told = { spill, late };
-    this.rests.push(this.compiled.encode(key, value, this.#tenant, this.rows, told, written));
+    this.rests.push(this.compiled.encode(key, record, this.#tenant, this.rows, told));
     for (let table = 1; table < this.rows.length; table++) {
       this.#ends[table]?.push(this.rows[table]?.length ?? 0);
     }

@@ -73,7 +73,7 @@ const staged = (index: number): string => `outgrow_tried_${index}`;
 async function stage(sql: SqlTransaction, trial: Trial): Promise<void> {
   const { compiled } = trial.collection;
   const encoded = new EncodedRows(compiled, trial.tenant);
-  for (const { key, value } of trial.records) encoded.add(key, value, () => {});
+  for (const record of trial.records) encoded.add(record.key, record, () => {});
   for (const [index, table] of compiled.tables.entries()) {
     const place = qualified(trial.schema, table.name);
     const columns = columnList(table);
