@@ -80,6 +80,25 @@ export class CanonicalBytes {
     this.#copy(bytes);
   }
 
+  /** Begins an object: its members follow, each name's text and then its value. */
+  object(members: number): void {
+    this.#byte(0x7b);
+    this.#count(members);
+  }
+
+  /** A string of well-formed UTF-8. */
+  text(bytes: Uint8Array, start: number, end: number): void {
+    let units = 0;
+    for (let index = start; index < end; index++) {
+      const byte = bytes[index] as number;
+      // Bytes behind the first of a character are none; a character of four is a pair of units.
+      if (byte < 0x80 || byte >= 0xc0) units += byte >= 0xf0 ? 2 : 1;
+    }
+    this.#byte(QUOTE);
+    this.#count(units);
+    this.append(bytes.subarray(start, end));
+  }
+
   write(value: Value): void {
     switch (typeof value) {
       case "string":
@@ -116,8 +135,7 @@ export class CanonicalBytes {
       }
     }
     const { sorted, heads } = this.#shapeOf(value);
-    this.#byte(0x7b);
-    this.#count(sorted.length);
+    this.object(sorted.length);
     for (let index = 0; index < sorted.length; index++) {
       this.#copy(heads[index] as Uint8Array);
       this.write((value as ObjectValue)[sorted[index] as string]);

@@ -116,7 +116,12 @@ export function digestText(text: string): Uint8Array {
   return sha256(text.isWellFormed() ? text : encodeWtf8(text));
 }
 
-const canonicalBytes = new CanonicalBytes(specialText);
+const canonicalBytes = canonicalWriter();
+
+/** Writes canonical texts as bytes, piece by piece. */
+export function canonicalWriter(): CanonicalBytes {
+  return new CanonicalBytes(specialText);
+}
 
 /** The digest of a value: SHA-256 of its canonical text as WTF-8, 32 bytes. */
 export function digest(value: Value): Uint8Array {

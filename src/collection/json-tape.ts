@@ -86,6 +86,21 @@ export class JsonTape {
    * @returns the index behind it; -1 when it has not been read, for whatever reason.
    */
   read(bytes: Uint8Array, at: number): number {
+    this.#begin(bytes, at, bytes.length);
+    if (bytes[at] !== 0x7b) return -1;
+    return this.#object(at, this.#tree.root, 0);
+  }
+
+  /**
+   * Reads the value that lies from `start` to `end`, and nothing else with it.
+   * @param place of the value, among those that this tape is to know.
+   */
+  readValue(bytes: Uint8Array, start: number, end: number, place: Place): boolean {
+    this.#begin(bytes, start, end);
+    return this.#value(start, place, 0) === end;
+  }
+
+  #begin(bytes: Uint8Array, start: number, end: number): void {
     this.size = 0;
     this.form = this.#tree.noForm;
     if (bytes !== this.#given) {
@@ -93,9 +108,7 @@ export class JsonTape {
       // Of one class, whoever gave them: looking at bytes of two classes takes V8 several times as long.
       this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     }
-    this.#last = Math.min(bytes.length, at + MAX_BYTES);
-    if (bytes[at] !== 0x7b) return -1;
-    return this.#object(at, this.#tree.root, 0);
+    this.#last = Math.min(end, start + MAX_BYTES);
   }
 
   #value(at: number, place: Place, depth: number): number {

@@ -38,11 +38,16 @@ export class TapeDigest {
 
   /** The digest of a tape's whole value: 32 bytes. */
   digest(tape: JsonTape): Uint8Array {
+    return sha256(this.text(tape));
+  }
+
+  /** The canonical text of a tape's whole value, good until the next one. */
+  text(tape: JsonTape): Uint8Array {
     const most = (tape.ends[0] as number) - (tape.starts[0] as number) + tape.size * TOKEN_BYTES;
     if (most > this.#out.length) this.#out = new Uint8Array(most * 2);
     this.#at = 0;
     this.#value(tape, 0);
-    return sha256(this.#out.subarray(0, this.#at));
+    return this.#out.subarray(0, this.#at);
   }
 
   #value(tape: JsonTape, token: number): void {

@@ -21,6 +21,7 @@ import { type Cells, decodeRow, type Family, parentKeyText } from "./decode-row.
 import { type RootKey, RowEncoder, type Told, type Written } from "./encode-row.ts";
 import { WrittenEncoder } from "./encode-written.ts";
 import type { ChildTableLayout, Layout, SqlType, SqlValue, TableLayout } from "./layout.ts";
+import { RowDigest } from "./row-digest.ts";
 import { columnCells, type RowTree, rowTree } from "./row-tree.ts";
 
 /** A table as the bulk writer sees it: cells come in this order. */
@@ -82,6 +83,8 @@ export interface CompiledLayout {
     told: Told,
   ): string | null;
   decode(row: StoredRow): { readonly key: string; readonly value: Value };
+  /** What tells the digest of a row's record from its bytes, where a layout is one of which that can be told. */
+  readonly rowDigest: RowDigest | undefined;
 }
 
 export function compileLayout(layout: Layout): CompiledLayout {
@@ -119,6 +122,7 @@ export function compileLayout(layout: Layout): CompiledLayout {
       return restInLedger ? rest : null;
     },
     decode: (row) => decodeRoot(root, tree, keyProperty, keyAt, row),
+    rowDigest: RowDigest.of(layout, tree, keyProperty),
   };
 }
 

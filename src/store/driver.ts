@@ -150,6 +150,9 @@ export interface Rebuilt {
   readonly foreign: boolean;
 }
 
+/** @param foreign see `Rebuilt`; of such a row the digest says nothing. */
+export type TakeDigest = (key: string, digest: Uint8Array, foreign: boolean) => void;
+
 /** One move's collections in one store. */
 export interface Driver {
   readonly kind: string;
@@ -164,6 +167,8 @@ export interface Driver {
    * In the order of the table's key.
    */
   rebuild(from: Address, options?: ScanOptions): AsyncIterable<readonly Rebuilt[]>;
+  /** The same in any order where only digests are wanted, of stores that are quicker to tell those. */
+  digests?(from: Address, take: TakeDigest, options?: ScanOptions): Promise<void>;
   /**
    * @throws {OutgrowError} RECORD_REFUSED when the store refuses some record (nothing was committed);
    * WRITE_CONFLICT, FENCED, OUTCOME_UNKNOWN, TARGET_FULL, TARGET_BUSY, TARGET_UNREACHABLE, LOST_ROW.

@@ -1,6 +1,7 @@
 /** A move under test, and what cases do with its collections. */
-import { canonicalText } from "../collection/canonical.ts";
+import { canonicalText, digestText } from "../collection/canonical.ts";
 import type { Address } from "../collection/change.ts";
+import { digestHex } from "../collection/digest-sum.ts";
 import { dumpRevision } from "../collection/revision.ts";
 import type { Value } from "../collection/value.ts";
 import type {
@@ -155,7 +156,20 @@ export class MoveAtHand {
         found.set(key, canonicalText(value));
       }
     }
+    await this.#tellsDigests(from, found);
     return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** A store that tells digests tells those of what it rebuilds, each once. */
+  async #tellsDigests(from: Address, rebuilt: ReadonlyMap<string, string>): Promise<void> {
+    const told = new Map<string, string>();
+    await this.driver.digests?.(from, (key, found) => {
+      check(!told.has(key), `digests tells of the key ${JSON.stringify(key)} twice`);
+      told.set(key, digestHex(found));
+    });
+    if (this.driver.digests === undefined) return;
+    const wanted = [...rebuilt].map(([key, text]) => [key, digestHex(digestText(text))] as const);
+    same(new Map([...told].sort()), new Map([...wanted].sort()), "digests of what is rebuilt");
   }
 
   /** Rebuild, scan and count all say that these records, and no others, are there. */

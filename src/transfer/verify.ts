@@ -12,7 +12,7 @@ import { BUCKETS, bucketOf, DigestSum, digestHex } from "../collection/digest-su
 import { displayKey } from "../collection/key.ts";
 import { OutgrowError, throwIfInterrupted } from "../errors.ts";
 import { type CompiledLayout, compileLayout } from "../layout/compile.ts";
-import type { Driver, Target } from "../store/driver.ts";
+import type { Driver, TakeDigest, Target } from "../store/driver.ts";
 import type { Move, Quarantined } from "../store/ledger.ts";
 import { recordKey } from "./prepare.ts";
 import { Meter } from "./progress.ts";
@@ -78,7 +78,10 @@ export async function verify(
   options: VerifyOptions = {},
 ): Promise<VerifyResult> {
   const startedAt = performance.now();
-  await using source = await openSurveyed(spec, options);
+  await using source = await openSurveyed(spec, {
+    ...options,
+    known: async (name) => (await target.ledger.find(options.move ?? name))?.files,
+  });
   const move = await moveOf(source, target, options.move);
   const { name } = move;
   if (move.phase === "copying") throw new OutgrowError("MOVE_INCOMPLETE", { detail: name });
@@ -243,14 +246,11 @@ class CollectionCheck {
     const buckets = emptyBuckets();
     let target = 0;
     let foreign = 0;
-    for await (const batch of this.#rebuilt()) {
-      throwIfInterrupted(this.#context.options.signal);
-      for (const { key, value, foreign: isForeign } of batch) {
-        if (isForeign) foreign++;
-        else buckets[bucketOf(key)]?.add(keyedDigest(key, digestOf(value)));
-      }
-      target += batch.length;
-    }
+    await this.#digests((key, digest, isForeign) => {
+      target++;
+      if (isForeign) foreign++;
+      else buckets[bucketOf(key)]?.add(keyedDigest(key, digest));
+    });
     const sums = (await source).get(this.#context.part.collection) as SourceSums;
     const bad = buckets.flatMap((bucket, index) =>
       bucket.equals(sums.buckets[index] as DigestSum) ? [] : [index],
@@ -276,12 +276,19 @@ class CollectionCheck {
     };
   }
 
-  #rebuilt(): ReturnType<Driver["rebuild"]> {
+  /** Every record of the target, rebuilt from the app's own tables. */
+  async #digests(take: TakeDigest): Promise<void> {
     const { driver, move, part, options } = this.#context;
-    return driver.rebuild(
-      { tenant: move.tenant, collection: part.collection },
-      { signal: options.signal, size: REBUILT_RECORDS },
-    );
+    const { signal } = options;
+    const from = { tenant: move.tenant, collection: part.collection };
+    if (driver.digests !== undefined) {
+      await driver.digests(from, take, { signal });
+      return;
+    }
+    for await (const batch of driver.rebuild(from, { signal, size: REBUILT_RECORDS })) {
+      throwIfInterrupted(signal);
+      for (const { key, value, foreign } of batch) take(key, digestOf(value), foreign);
+    }
   }
 
   /** Records without a key must each have their entry in quarantine, found by their place in the source. */
@@ -310,22 +317,20 @@ class CollectionCheck {
   async #compare(group: ReadonlySet<number>): Promise<void> {
     const held = await this.#hold(group);
     const decided = this.#keys((state) => state === "replayed");
-    for await (const batch of this.#rebuilt()) {
-      for (const { key, value, foreign } of batch) {
-        if (foreign || !group.has(bucketOf(key))) continue;
-        const digest = held.get(key);
-        held.delete(key);
-        if (decided.has(key)) {
-          this.#decided++;
-        } else if (digest === undefined) {
-          this.#extra++;
-          this.#differ("extra", key);
-        } else if (digest !== digestHex(digestOf(value))) {
-          this.#different++;
-          this.#differ("different", key);
-        }
+    await this.#digests((key, found, foreign) => {
+      if (foreign || !group.has(bucketOf(key))) return;
+      const digest = held.get(key);
+      held.delete(key);
+      if (decided.has(key)) {
+        this.#decided++;
+      } else if (digest === undefined) {
+        this.#extra++;
+        this.#differ("extra", key);
+      } else if (digest !== digestHex(found)) {
+        this.#different++;
+        this.#differ("different", key);
       }
-    }
+    });
     const open = this.#keys((state) => state !== "replayed");
     for (const key of held.keys()) {
       if (open.has(key)) {

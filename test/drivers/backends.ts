@@ -2,8 +2,10 @@
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
 import { digest } from "../../src/collection/canonical.ts";
 import type { Address } from "../../src/collection/change.ts";
+import { digestHex } from "../../src/collection/digest-sum.ts";
 import { encodeKey, type Key } from "../../src/collection/key.ts";
 import { dumpRevision, type Revision } from "../../src/collection/revision.ts";
 import type { Value } from "../../src/collection/value.ts";
@@ -199,6 +201,7 @@ export function workbench(target: Target): MakeMove {
         for await (const batch of driver.rebuild(from)) {
           for (const { key, value } of batch) found[key.slice(1)] = value;
         }
+        await expectDigests(driver, from, found);
         return found;
       },
       async counts() {
@@ -210,6 +213,19 @@ export function workbench(target: Target): MakeMove {
       quarantined: () => target.ledger.quarantined(name),
     };
   };
+}
+
+/** Stores that tell digests tell those of the records that they rebuild, each once. */
+async function expectDigests(
+  driver: Driver,
+  from: Address,
+  rebuilt: Readonly<Record<string, Value>>,
+): Promise<void> {
+  const told: string[][] = [];
+  await driver.digests?.(from, (key, found) => told.push([key.slice(1), digestHex(found)]));
+  if (driver.digests === undefined) return;
+  const wanted = Object.entries(rebuilt).map(([key, value]) => [key, digestHex(digest(value))]);
+  expect(told.sort()).toEqual(wanted.sort());
 }
 
 /** The raw bytes of quarantined records, as JSON. */

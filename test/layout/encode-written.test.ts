@@ -6,9 +6,10 @@ import { toTaggedJson } from "../../src/collection/tagged-json.ts";
 import { isPlainObject, type Value } from "../../src/collection/value.ts";
 import { RecordReader } from "../../src/formats/record-reader.ts";
 import { compileLayout, type Encodable } from "../../src/layout/compile.ts";
-import type { Column, Layout, SqlValue } from "../../src/layout/layout.ts";
+import type { Layout, SqlValue } from "../../src/layout/layout.ts";
 import { propertyRuns } from "../support/property.ts";
-import { anyLayout, anyScalar, layoutAndRecord } from "./any-layout.ts";
+import { layoutAndRecord } from "./any-layout.ts";
+import { flatRecord } from "./flat-record.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -63,41 +64,13 @@ it("law L1: of any record under any layout", () => {
   );
 });
 
-/** A record that has the columns' names and no others, some of them null or missing. */
-const columnsAndMembers = anyLayout
-  .map((layout) => layout.tables[0])
-  .chain((table) =>
-    fc.tuple(
-      fc.constant(table),
-      fc.array(fc.oneof(anyScalar, fc.constant(null)), { minLength: 1, maxLength: 3 }),
-      fc.constantFrom("k", "é🚀", "it\u0001s"),
-      fc.constantFrom("null", "absent"),
-    ),
-  );
-
 it("law L1: of records whose members are the columns', and the key", () => {
   let direct = 0;
   fc.assert(
-    fc.property(columnsAndMembers, ([table, values, key, nullMeans]) => {
-      const columns = table.columns
-        .slice(0, values.length)
-        .map((column, index): Column => ({ ...column, path: [`c${index}`], nullMeans }));
-      const layout: Layout = {
-        version: 2,
-        collection: "t",
-        key: { from: "property", path: ["id"] },
-        tables: [{ ...table, key: { name: "id", codec: "text" }, columns }],
-      };
-      const entries = columns.map((_, index) => [`c${index}`, values[index]] as const);
-      for (const id of [key, "another", undefined]) {
-        const text = toTaggedJson({
-          ...Object.fromEntries(entries),
-          ...(id === undefined ? {} : { id }),
-        });
-        if (isSame(layout, encodeKey(key), text)) direct++;
-      }
+    fc.property(flatRecord, ({ layout, key, value }) => {
+      if (isSame(layout, encodeKey(key), toTaggedJson(value))) direct++;
     }),
-    propertyRuns(3000),
+    propertyRuns(4000),
   );
   expect(direct).toBeGreaterThan(300);
 });

@@ -30,6 +30,12 @@ export interface SqlTransaction {
    */
   copyIn(table: string, columns: readonly string[], chunks: readonly Uint8Array[]): Promise<number>;
 
+  /**
+   * Rows of a query by `copy … to stdout`, each in COPY's text format and good until `row` returns; what that throws
+   * ends the connection. Left out by databases that would hold the whole answer in memory.
+   */
+  copyOut?(query: string, row: (bytes: Uint8Array) => void): Promise<void>;
+
   /** Streams a query through a server-side cursor, `size` rows at a time, in constant memory. */
   cursor(
     text: string,

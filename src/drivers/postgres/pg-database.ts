@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { Pool, PoolClient } from "pg";
 import { OutgrowError } from "../../errors.ts";
 import { maskPassword } from "../mask.ts";
+import { copyOut } from "./copy-out.ts";
 import type { SqlDatabase, SqlParameter, SqlResult, SqlTransaction } from "./database.ts";
 import { quote } from "./quote.ts";
 import { sqlError } from "./sql-error.ts";
@@ -41,6 +42,9 @@ const ASKS = /^\s*select\b[^;]*$/i;
 
 /** How much longer than the server's own deadline a reply is waited for. */
 const REPLY_GRACE_MS = 5_000;
+
+/** How long a server may send nothing of a table that is being read. It answers no sooner than its query does. */
+const SILENCE_MS = 15 * 60_000;
 
 /** Values as the server's text, whatever their type. */
 const asText = { getTypeParser: () => (text: unknown) => text };
@@ -299,6 +303,15 @@ class PgTransaction implements SqlTransaction {
       throw sqlError(error);
     }
     return stream.rowCount ?? 0;
+  }
+
+  async copyOut(query: string, row: (bytes: Uint8Array) => void): Promise<void> {
+    await this.#open();
+    try {
+      await copyOut(this.#client, query, row, SILENCE_MS);
+    } catch (error) {
+      throw sqlError(error);
+    }
   }
 
   async *cursor(

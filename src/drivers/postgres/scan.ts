@@ -75,18 +75,29 @@ export async function* scan(
   yield* cursor(context.database, query, options, make);
 }
 
+/** All rows, without any help of the ledger; `bound` ones with whether they are this move's in front. */
+export function rebuildQuery(
+  context: ScanContext,
+  from: Address,
+): Pick<RootSql, "bound" | "stored" | "key"> & { readonly text: string } {
+  const sql = sqlOf(context, from);
+  const { bound, stored, key } = sql;
+  // In somebody else's table only the ledger knows which rows are this move's.
+  const [ours, beside] = bound
+    ? ["r.key is not null, ", ` left join outgrow.record r on ${sql.known}`]
+    : ["", ""];
+  const text = `select ${ours}${sql.cells} from ${sql.from}${beside} where ${sql.scope}`;
+  return { text, bound, stored, key };
+}
+
 export async function* rebuild(
   context: ScanContext,
   from: Address,
   options: ScanOptions = {},
 ): AsyncGenerator<readonly Rebuilt[]> {
-  const sql = sqlOf(context, from);
+  const sql = rebuildQuery(context, from);
   const { bound } = sql;
-  // In somebody else's table only the ledger knows which rows are this move's.
-  const [ours, beside] = bound
-    ? ["r.key is not null, ", ` left join outgrow.record r on ${sql.known}`]
-    : ["", ""];
-  const query = `select ${ours}${sql.cells} from ${sql.from}${beside} where ${sql.scope} order by ${sql.key}`;
+  const query = `${sql.text} order by ${sql.key}`;
   const width = bound ? 1 : 0;
   const make = async (transaction: SqlTransaction, rows: readonly Row[]): Promise<Rebuilt[]> => {
     const family = await familyOf(transaction, context, from, rows, width);
@@ -102,7 +113,7 @@ export async function* rebuild(
  * All rows are wanted, and tables just filled have no statistics: left to itself the planner would go for the
  * first rows and look each one's sidecar row up by a scan over all of them.
  */
-async function wantAll(sql: SqlTransaction): Promise<void> {
+export async function wantAll(sql: SqlTransaction): Promise<void> {
   await sql.query("set local enable_nestloop = off");
 }
 

@@ -11,6 +11,7 @@ import type {
   Driver,
   ScanOptions,
   Stored,
+  TakeDigest,
   Target,
 } from "../../store/driver.ts";
 import type { Page, QueryPlan } from "../../store/query.ts";
@@ -18,6 +19,7 @@ import { readCatalog } from "./catalog.ts";
 import { type CommitCollection, commitTo } from "./commit.ts";
 import { postgresControl } from "./control.ts";
 import type { SqlDatabase } from "./database.ts";
+import { digests } from "./digests.ts";
 import { leaveMove } from "./leave.ts";
 import { PostgresLedger } from "./ledger.ts";
 import { postgresSide } from "./live.ts";
@@ -30,7 +32,7 @@ import { count, read, rebuild, type ScanContext, scan } from "./scan.ts";
 const CAPABILITIES: Capabilities = {
   transaction: true,
   durable: true,
-  commits: 2,
+  commits: 3,
   batch: { records: 10_000, bytes: 8 * 1024 * 1024 },
 };
 
@@ -147,6 +149,11 @@ class PostgresDriver implements Driver {
   rebuild(from: Address, options?: ScanOptions): ReturnType<Driver["rebuild"]> {
     const context = this.#context(from);
     return context === undefined ? nothing() : rebuild(context, from, options);
+  }
+
+  async digests(from: Address, take: TakeDigest, options: ScanOptions = {}): Promise<void> {
+    const context = this.#context(from);
+    if (context !== undefined) await digests(context, from, take, options.signal);
   }
 
   async issue(many: number, epoch = APP_EPOCH): Promise<readonly Revision[]> {

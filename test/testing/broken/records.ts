@@ -1,4 +1,5 @@
 /** Stores that break what is said of records: who wins (D1), and that each comes back as it was (L1). */
+import { digest } from "../../../src/collection/canonical.ts";
 import { encodeKey } from "../../../src/collection/key.ts";
 import { dumpRevision } from "../../../src/collection/revision.ts";
 import { isPlainObject, type Value } from "../../../src/collection/value.ts";
@@ -186,6 +187,17 @@ const VALUES: readonly Broken[] = [
     name: "a rebuild answers from memory",
     fails: "law L1: rebuild says what the app's own tables say",
     wrap: remembering(),
+  },
+  {
+    name: "digests are told of keys alone",
+    fails: "law L1: rebuild says what the app's own tables say",
+    wrap: driver((good) => ({
+      async digests(from, take) {
+        for await (const batch of good.rebuild(from)) {
+          for (const { key } of batch) take(key, digest(key), false);
+        }
+      },
+    })),
   },
   {
     name: "orders of names are forgotten",
