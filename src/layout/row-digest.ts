@@ -6,7 +6,7 @@
 import { canonicalWriter } from "../collection/canonical.ts";
 import type { CanonicalBytes } from "../collection/canonical-bytes.ts";
 import { JsonTape } from "../collection/json-tape.ts";
-import { decodeKey } from "../collection/key.ts";
+import { compareText, decodeKey } from "../collection/key.ts";
 import { sha256 } from "../collection/sha256.ts";
 import { Place } from "../collection/shape-tree.ts";
 import { TapeDigest } from "../collection/tape-digest.ts";
@@ -63,7 +63,7 @@ export class RowDigest {
       members.push(memberOf(name, field));
     }
     if (keyProperty !== undefined) members.push(memberOf(keyProperty, undefined));
-    members.sort((a, b) => Buffer.compare(encodeWtf8(a.name), encodeWtf8(b.name)));
+    members.sort((a, b) => compareText(a.name, b.name));
     return new RowDigest(layout, tree, members);
   }
 
