@@ -1,5 +1,5 @@
-// The long version of what the tests check in short: properties with a hundred times the cases, moves and faults with
-// five times the kills, cuts and planted changes, rehearsals of whole moves under load and faults. Every pass runs
+// The long version of what the tests check in short: properties with a hundred times the cases, those that go through
+// a store with ten times as many, moves and faults with five times the kills, cuts and planted changes, rehearsals of whole moves under load and faults. Every pass runs
 // even if an earlier one failed. SEED replays a campaign; RUNS replaces the multiples of all passes; words after the
 // command replace the passes by one of these, or by `rehearsals`.
 import { spawn, spawnSync } from "node:child_process";
@@ -20,8 +20,9 @@ const PASSES =
           {
             name: "properties",
             runs: 100,
-            words: ["test/collection", "test/layout", "test/formats", "test/drivers"],
+            words: ["test/collection", "test/layout", "test/formats"],
           },
+          { name: "stores", runs: 10, words: ["test/drivers"] },
           { name: "moves", runs: 5, words: ["test/transfer"] },
           { name: "faults", runs: 5, words: ["test/faults"] },
           REHEARSALS,

@@ -71,6 +71,8 @@ export class JsonTape {
   /** Tokens that are in use. */
   size = 0;
   form: Form;
+  /** Whether there is space between its tokens. */
+  isSpaced = false;
   bytes: Uint8Array = new Uint8Array(0);
   readonly #tree = new ShapeTree();
   #given: Uint8Array | undefined;
@@ -102,6 +104,7 @@ export class JsonTape {
 
   #begin(bytes: Uint8Array, start: number, end: number): void {
     this.size = 0;
+    this.isSpaced = false;
     this.form = this.#tree.noForm;
     if (bytes !== this.#given) {
       this.#given = bytes;
@@ -204,6 +207,7 @@ export class JsonTape {
     for (; at < this.#last; at++) {
       const byte = bytes[at] as number;
       if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) break;
+      this.isSpaced = true;
     }
     return at;
   }

@@ -27,11 +27,14 @@ export interface Shape {
 
 /** Which shapes a record has. Records of one form have the same names in the same orders everywhere. */
 export class Form {
+  /** Whether one of its objects looks like a tag of tagged JSON (see tagged-json.ts). */
+  readonly looksTagged: boolean;
   readonly #shapes: ReadonlySet<Shape>;
   readonly #next = new Map<Shape, Form>();
 
   constructor(shapes: ReadonlySet<Shape>) {
     this.#shapes = shapes;
+    this.looksTagged = [...shapes].some(({ names }) => names.length === 1 && names[0]?.[0] === "$");
   }
 
   /** The form that has this shape as well; `undefined` when there are too many. */

@@ -30,7 +30,7 @@ export async function* readDexie(
     repair: options.repair,
     from: from?.scan,
     file: input.name,
-    reader: new RecordReader(),
+    reader: new RecordReader(options.digests),
   });
   const take = () =>
     batcher.take(scanner.offset, (batch): Resume => ({ batch, scan: scanner.state() }));

@@ -114,6 +114,8 @@ export interface ReadOptions {
   /** What to do with a record that names a property twice. Default `quarantine`. */
   readonly duplicateNames?: "quarantine" | "last";
   readonly repair?: boolean;
+  /** Whether records are read with their digests. Default yes. */
+  readonly digests?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

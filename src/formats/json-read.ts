@@ -60,7 +60,7 @@ async function* readCollections(
     repair: options.repair,
     from,
     file: input.name,
-    reader: new RecordReader(),
+    reader: new RecordReader(options.digests),
   });
   const take = () =>
     batcher.take(scanner.offset, (batch): Resume => ({ batch, scan: scanner.state() }));

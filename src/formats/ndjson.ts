@@ -103,7 +103,7 @@ async function* read(
   const positions = new Map(from?.positions);
   const named = (envelope as NdjsonEnvelope).lines === "named";
   const own = parts[0]?.collection ?? input.stem;
-  const reader = new RecordReader();
+  const reader = new RecordReader(options.digests);
   const take = (offset: number) =>
     batcher.take(offset, (batch): Resume => ({ batch, offset, positions: [...positions] }));
   for await (const lines of splitter.over(input.open(from?.offset ?? 0, options.signal))) {

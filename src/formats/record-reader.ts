@@ -24,8 +24,14 @@ function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
 export class RecordReader {
   readonly #tape = new JsonTape();
   readonly #digest = new TapeDigest();
+  readonly #withDigests: boolean;
   #tried = 0;
   #read = 0;
+
+  /** @param digests whether anybody asks for them: they cost as much as all the rest. */
+  constructor(digests = true) {
+    this.#withDigests = digests;
+  }
 
   /** The object that begins at `at`; `undefined` when it is to be read the slower way, if it is one at all. */
   read(bytes: Uint8Array, at: number): ReadObject | undefined {
@@ -36,7 +42,7 @@ export class RecordReader {
     const end = tape.read(bytes, at);
     if (end < 0) return undefined;
     this.#read++;
-    return new ReadObject(tape, at, end, this.#digest.digest(tape));
+    return new ReadObject(tape, at, end, this.#withDigests ? this.#digest.digest(tape) : undefined);
   }
 
   /** The same of bytes that hold nothing else but space. */
@@ -53,17 +59,19 @@ export class ReadObject implements Written {
   readonly bytes: Uint8Array;
   /** Where they begin in what they were read from. */
   readonly at: number;
-  /** SHA-256 of the canonical text. */
-  readonly digest: Uint8Array;
+  /** SHA-256 of the canonical text, where readers were asked for digests. */
+  readonly digest: Uint8Array | undefined;
   readonly form: Form;
   readonly names: readonly string[];
+  readonly tagged: Uint8Array | undefined;
   readonly #members: number[];
 
-  constructor(tape: JsonTape, at: number, end: number, digest: Uint8Array) {
+  constructor(tape: JsonTape, at: number, end: number, digest: Uint8Array | undefined) {
     this.bytes = viewOf(tape.bytes, at, end);
     this.at = at;
     this.digest = digest;
     this.form = tape.form;
+    this.tagged = tape.isSpaced || tape.form.looksTagged ? undefined : this.bytes;
     const { names } = tape.shapes[0] as Shape;
     this.names = names;
     const members = new Array<number>(names.length * WIDTH);

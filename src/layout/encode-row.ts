@@ -28,6 +28,8 @@ export interface Told {
 export interface Written {
   /** In the order of the source, each once. Records with the same names have the same list. */
   readonly names: readonly string[];
+  /** The whole record, where its bytes are tagged JSON that says it, and no byte of them is space between tokens. */
+  readonly tagged: Uint8Array | undefined;
   isNull(index: number): boolean;
   /** JSON in UTF-8 that jsonb takes and gives back as the member's value. */
   json(index: number): Uint8Array;

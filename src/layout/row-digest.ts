@@ -32,7 +32,7 @@ interface Member {
   readonly place: Place;
 }
 
-const textOf = new TextDecoder();
+const textOf = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class RowDigest {
   readonly #layout: Layout;

@@ -177,7 +177,7 @@ async function observe(source: Source, options: InspectOptions): Promise<Map<str
   const meter = new Meter("infer", source.bytes, options.onProgress);
   for (const file of source.files.keys()) {
     const before = source.bytesBefore(file);
-    for await (const batch of source.read(file)) {
+    for await (const batch of source.read(file, undefined, false)) {
       throwIfInterrupted(options.signal);
       const { profile, unreadable } = observed.get(batch.collection) ?? {};
       if (profile === undefined || unreadable === undefined) continue;

@@ -86,8 +86,9 @@ export class Source implements AsyncDisposable {
    * The batches of one file, without the collections that were left out.
    *
    * @param from the `resume` of the last batch that is done.
+   * @param digests whether they are wanted.
    */
-  async *read(file: number, from?: unknown): AsyncGenerator<FileBatch> {
+  async *read(file: number, from?: unknown, digests = true): AsyncGenerator<FileBatch> {
     const { input, format, survey, collections } = this.files[file] as OpenedFile;
     const { limit, repair, duplicateNames, signal } = this.#options;
     const wanted = new Set(this.collections.map(({ collection }) => collection));
@@ -95,6 +96,7 @@ export class Source implements AsyncDisposable {
       from,
       repair: repair ?? false,
       duplicateNames: duplicateNames ?? "quarantine",
+      digests,
       signal,
     });
     for await (const batch of batches) {

@@ -62,7 +62,7 @@ export class Trial {
   ): Promise<this> {
     const meter = new Meter("plan", source.bytes, onProgress);
     for (const { file, before } of filesInOrder(source, this.#layouts)) {
-      for await (const batch of source.read(file)) {
+      for await (const batch of source.read(file, undefined, false)) {
         throwIfInterrupted(signal);
         const compiled = this.#compiled.get(batch.collection);
         if (compiled === undefined) continue;

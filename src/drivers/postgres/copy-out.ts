@@ -6,6 +6,7 @@
  * (documentation of the protocol, "COPY Operations").
  */
 import type { PoolClient } from "pg";
+import { sqlError } from "./sql-error.ts";
 
 interface Connection {
   readonly stream: { destroy(error?: Error): void };
@@ -67,13 +68,15 @@ class CopyOut {
   handleReadyForQuery(): void {
     clearTimeout(this.#watch);
     this.callback?.();
-    this.#resolve();
+    // The end may lie in the very piece of the answer whose row was not taken.
+    if (this.#failure === undefined) this.#resolve();
+    else this.#reject(this.#failure.error);
   }
 
   handleError(error: unknown): void {
     clearTimeout(this.#watch);
     this.callback?.(error);
-    this.#reject(this.#failure === undefined ? error : this.#failure.error);
+    this.#reject(this.#failure === undefined ? sqlError(error) : this.#failure.error);
   }
 }
 
@@ -81,6 +84,7 @@ class CopyOut {
  * @param query a SELECT.
  * @param row gets each row in COPY's text format, good until it returns. What it throws ends the connection.
  * @param silenceMs how long the server may send nothing.
+ * @throws what `row` throws, as it is; else {OutgrowError} TARGET_UNREACHABLE and what else a Postgres says.
  */
 export async function copyOut(
   client: PoolClient,

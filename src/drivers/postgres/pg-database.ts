@@ -139,6 +139,8 @@ class PgDatabase implements SqlDatabase {
     let reusable = false;
     try {
       const result = await work(sql);
+      // With the client ended a COMMIT would not be sent, which looks as if its reply were lost.
+      if (signal?.aborted) throw new OutgrowError("INTERRUPTED");
       committing = true;
       await sql.commit();
       reusable = true;
@@ -307,11 +309,7 @@ class PgTransaction implements SqlTransaction {
 
   async copyOut(query: string, row: (bytes: Uint8Array) => void): Promise<void> {
     await this.#open();
-    try {
-      await copyOut(this.#client, query, row, SILENCE_MS);
-    } catch (error) {
-      throw sqlError(error);
-    }
+    await copyOut(this.#client, query, row, SILENCE_MS);
   }
 
   async *cursor(

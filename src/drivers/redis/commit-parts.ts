@@ -7,7 +7,7 @@
  */
 import { OutgrowError } from "../../errors.ts";
 import type { Commit, RecordWrite } from "../../store/driver.ts";
-import type { RedisConnection } from "./connection.ts";
+import type { Argument, RedisConnection } from "./connection.ts";
 import { knownText, valueText } from "./known.ts";
 import type { CollectionNames } from "./names.ts";
 
@@ -16,7 +16,8 @@ export interface Line {
   readonly record: RecordWrite;
   readonly key: string;
   readonly known: string;
-  readonly value: string;
+  /** Bytes only where the connection takes them. */
+  readonly value: Argument;
   /** Of a declared layout. */
   readonly cells: string;
 }
@@ -42,6 +43,8 @@ interface PartsContext {
   readonly collections: ReadonlyMap<string, CollectionNames>;
 }
 
+const textOf = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** What a record takes of a request beside its own texts: lengths, separators. */
 const OVERHEAD = 64;
 
@@ -62,7 +65,7 @@ export function partsOf(
       lines = [];
     };
     for (const record of records) {
-      const line = lineOf(record, names);
+      const line = lineOf(connection, record, names);
       const cost = costOf(connection, names, line);
       if (isWhole) room = { ...room, records: limits.records };
       else if (room.records === 0 || (cost > room.bytes && room.records < limits.records)) {
@@ -91,21 +94,33 @@ function mustBeWhole({ expects = [], epoch, capture }: Commit): boolean {
   return expects.length > 0 || epoch !== undefined || capture === true;
 }
 
-function lineOf(record: RecordWrite, { cells }: CollectionNames): Line {
+function lineOf(
+  connection: RedisConnection,
+  record: RecordWrite,
+  { cells }: CollectionNames,
+): Line {
   const isPresent = record.state === "present";
   const encoded = isPresent ? cells?.encode(record.value) : undefined;
   return {
     record,
     key: record.key,
     known: knownText(record),
-    value: encoded?.body ?? (isPresent ? valueText(record.value) : ""),
+    value: encoded?.body ?? (isPresent ? valueOf(connection, record) : ""),
     cells: encoded?.cells ?? "",
   };
 }
 
+/** The record's own bytes in its source, where they are what we would write: no value is made of them then. */
+function valueOf({ takesBytes }: RedisConnection, record: RecordWrite): Argument {
+  const bytes = record.written?.tagged;
+  if (bytes === undefined) return valueText(record.value);
+  return takesBytes === true ? bytes : textOf.decode(bytes);
+}
+
 function costOf(connection: RedisConnection, names: CollectionNames, line: Line): number {
   const { argument } = connection.limits;
-  const value = connection.cost(line.value);
+  const value =
+    typeof line.value === "string" ? connection.cost(line.value) : line.value.length;
   // Names are the prefix and the key, which control characters make longer: counted twice over.
   const name = names.prefix.length + 2 * connection.cost(line.key);
   return (

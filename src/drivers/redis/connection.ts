@@ -3,6 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OutgrowError } from "../../errors.ts";
 import { RedisReplyError, type Reply } from "./resp.ts";
 
+/** Of a command: a text, or one in UTF-8 already. */
+export type Argument = string | Uint8Array;
+
 export interface RedisConnection extends AsyncDisposable {
   /** For messages: the address with its password masked. */
   readonly label: string;
@@ -16,6 +19,8 @@ export interface RedisConnection extends AsyncDisposable {
     readonly argument: number;
     readonly whole?: number;
   };
+  /** Whether arguments may be bytes. Elsewhere all are texts. */
+  readonly takesBytes?: boolean;
   /** What an argument takes of `limits.bytes`. */
   cost(argument: string): number;
   /**
@@ -24,7 +29,7 @@ export interface RedisConnection extends AsyncDisposable {
    * @throws {OutgrowError} TARGET_UNREACHABLE when nothing was sent; OUTCOME_UNKNOWN when the way broke or the
    * answer did not come in time: every command may have been done, or not.
    */
-  send(commands: readonly (readonly string[])[]): Promise<readonly Reply[]>;
+  send(commands: readonly (readonly Argument[])[]): Promise<readonly Reply[]>;
 }
 
 /** One command's reply; it may be sent more than once. @throws {OutgrowError} also what its refusal means */
@@ -50,7 +55,7 @@ const FIRST_DELAY_MS = 40;
 /** For what changes nothing, or nothing that matters twice: a lost answer is asked for again. */
 export async function sent(
   connection: RedisConnection,
-  commands: readonly (readonly string[])[],
+  commands: readonly (readonly Argument[])[],
 ): Promise<readonly Reply[]> {
   for (let attempt = 1; ; attempt++) {
     try {

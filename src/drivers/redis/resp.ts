@@ -24,7 +24,9 @@ const FRAME = 24;
  * The length of an argument stands before it, and is known only when it has been written. Nearly always it is that
  * of the text: so the text is written behind a length that is taken for granted, and moved where that was wrong.
  */
-export function* encodeCommands(commands: readonly (readonly string[])[]): Generator<Buffer> {
+export function* encodeCommands(
+  commands: readonly (readonly (string | Uint8Array)[])[],
+): Generator<Buffer> {
   let piece = Buffer.allocUnsafeSlow(PIECE);
   let at = 0;
   for (const command of commands) {
@@ -35,13 +37,14 @@ export function* encodeCommands(commands: readonly (readonly string[])[]): Gener
     }
     at = lineEnd(piece, number(piece, at, STAR, command.length));
     for (const argument of command) {
-      const most = argument.length * 3 + FRAME;
+      const isText = typeof argument === "string";
+      const most = (isText ? argument.length * 3 : argument.length) + FRAME;
       if (at + most > piece.length) {
         if (at > 0) yield piece.subarray(0, at);
         piece = Buffer.allocUnsafeSlow(Math.max(PIECE, most));
         at = 0;
       }
-      at = bulk(piece, at, argument);
+      at = isText ? bulk(piece, at, argument) : bulkBytes(piece, at, argument);
     }
   }
   if (at > 0) yield piece.subarray(0, at);
@@ -91,6 +94,12 @@ function bulk(piece: Buffer, from: number, text: string): number {
   if (behind !== body) piece.copyWithin(behind, body, body + written);
   lineEnd(piece, number(piece, from, DOLLAR, written));
   return lineEnd(piece, behind + written);
+}
+
+function bulkBytes(piece: Buffer, from: number, bytes: Uint8Array): number {
+  const body = lineEnd(piece, number(piece, from, DOLLAR, bytes.length));
+  piece.set(bytes, body);
+  return lineEnd(piece, body + bytes.length);
 }
 
 interface Open {

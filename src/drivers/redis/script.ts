@@ -1,6 +1,6 @@
 /** Running scripts: by their digest, and with their text only when the server does not have it (yet, or any more). */
 import { createHash } from "node:crypto";
-import { type RedisConnection, refusal, sent } from "./connection.ts";
+import { type Argument, type RedisConnection, refusal, sent } from "./connection.ts";
 import { RedisReplyError, type Reply } from "./resp.ts";
 
 export interface Script {
@@ -16,7 +16,7 @@ export async function runScript(
   connection: RedisConnection,
   { text, digest }: Script,
   keys: readonly string[],
-  args: readonly string[],
+  args: readonly Argument[],
 ): Promise<Exclude<Reply, RedisReplyError>> {
   const rest = [String(keys.length), ...keys, ...args];
   return run((commands) => connection.send(commands), { text, digest }, rest);
@@ -36,7 +36,7 @@ export async function runRepeatable(
 async function run(
   send: RedisConnection["send"],
   { text, digest }: Script,
-  rest: readonly string[],
+  rest: readonly Argument[],
 ): ReturnType<typeof runScript> {
   let [reply] = await send([["EVALSHA", digest, ...rest]]);
   if (reply instanceof RedisReplyError && reply.code === "NOSCRIPT") {

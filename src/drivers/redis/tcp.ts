@@ -6,7 +6,7 @@ import { connect as connectPlain, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { OutgrowError } from "../../errors.ts";
 import { maskPassword } from "../mask.ts";
-import type { RedisConnection } from "./connection.ts";
+import type { Argument, RedisConnection } from "./connection.ts";
 import { refusal } from "./connection.ts";
 import { encodeCommands, RedisReplyError, type Reply, ReplyParser } from "./resp.ts";
 
@@ -34,6 +34,7 @@ export class TcpConnection implements RedisConnection {
     whole: WHOLE_BYTES,
     argument: Number.POSITIVE_INFINITY,
   };
+  readonly takesBytes = true;
   readonly #url: URL;
   readonly #answerMs: number;
   #socket: Promise<Line> | undefined;
@@ -50,7 +51,7 @@ export class TcpConnection implements RedisConnection {
     return argument.length;
   }
 
-  async send(commands: readonly (readonly string[])[]): Promise<readonly Reply[]> {
+  async send(commands: readonly (readonly Argument[])[]): Promise<readonly Reply[]> {
     return (await this.#line()).send(commands);
   }
 
@@ -158,7 +159,7 @@ class Line {
     socket.unref();
   }
 
-  send(commands: readonly (readonly string[])[]): Promise<readonly Reply[]> {
+  send(commands: readonly (readonly Argument[])[]): Promise<readonly Reply[]> {
     if (this.#ended) return Promise.reject(new OutgrowError("TARGET_UNREACHABLE"));
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) this.#socket.ref();
