@@ -18,6 +18,7 @@ import { capture } from "./capture.ts";
 import { type Counted, NOTHING_COUNTED, reportOf, spillsOf } from "./counted.ts";
 import type { SqlDatabase, SqlTransaction } from "./database.ts";
 import { EncodedRows } from "./encoded-rows.ts";
+import { isFew } from "./few.ts";
 import { renewLease } from "./lease.ts";
 import { addQuarantine, finishedBefore, writeLedger } from "./ledger-write.ts";
 import { checkExpected, checkFence } from "./live.ts";
@@ -25,17 +26,20 @@ import { type Load, makeLoad, sendLoad } from "./load.ts";
 import { type Judged, writeStaged } from "./staged.ts";
 import { lockMove, takeTurnBeside } from "./turn.ts";
 
-/** A load that met so many keys which were there already will meet more: from then on all is staged. */
+/**
+ * A load costs half of what a staged batch does, and is as right: keys that are there are refused by the database. One
+ * that met so many of them will meet more, and all is staged, until a staged batch has been all new.
+ */
 const COLLISIONS = 3;
 
 export interface CommitCollection {
   readonly id: number;
   readonly compiled: CompiledLayout;
-  /** Whether the run found the table empty: rows may be copied straight in. */
+  /** Whether the run found nothing of the collection there: whoever writes, its keys are likely new. */
   readonly loading: boolean;
   /** Row security applies to whoever writes, under which Postgres refuses COPY. */
   readonly secured: boolean;
-  /** Commits of this process that met a key of theirs in the table. */
+  /** Loads of this process that met a key of theirs in the table, less staged batches since that met none. */
   collisions: number;
 }
 
@@ -199,7 +203,7 @@ async function encodeParts(
 ): Promise<readonly Part[]> {
   const parts: Part[] = [];
   for (const write of commit.writes) {
-    parts.push(await encodePart(context, commit.tenant, write, mayLoad));
+    parts.push(await encodePart(context, commit, write, mayLoad));
   }
   return parts;
 }
@@ -209,7 +213,7 @@ const BREATH = 128;
 
 async function encodePart(
   { collections, move: { schema } }: CommitContext,
-  tenant: string,
+  { tenant, lease }: Commit,
   { collection: name, records }: Commit["writes"][number],
   mayLoad: boolean,
 ): Promise<Part> {
@@ -233,7 +237,10 @@ async function encodePart(
     present &&= isPresent;
     if (++at % BREATH === 0) await breathe();
   }
-  const loads = mayLoad && loading && !secured && present && collisions < COLLISIONS;
+  // What an app writes is mostly of records that are there, and a few cost no less as a load.
+  const isLoad = lease !== undefined || (loading && !isFew({ compiled, records, encoded }));
+  const isNew = isLoad && present && collisions < COLLISIONS;
+  const loads = mayLoad && isNew && !secured;
   const rows = loads
     ? { load: makeLoad({ schema, collection, tenant, records, encoded }) }
     : { staged: encoded };
@@ -272,6 +279,7 @@ async function judgePart(
     records,
     encoded,
   });
+  if (judged.added === records.length && collection.collisions > 0) collection.collisions--;
   await addQuarantine(sql, move, quarantineOf(part, judged));
   const losses = [...judged.lost];
   const refused = losses.filter(([, why]) => why === "conflict" || why === "foreign");

@@ -23,7 +23,11 @@ const FIRST_MS = Date.UTC(1000, 0, 1);
 const LAST_MS = Date.UTC(9999, 11, 31);
 
 /** Whether a batch may be written so, as far as that is known before it is judged. */
-export function isFew({ compiled, records, encoded }: StagedWrite): boolean {
+export function isFew({
+  compiled,
+  records,
+  encoded,
+}: Pick<StagedWrite, "compiled" | "records" | "encoded">): boolean {
   const [root, ...children] = compiled.layout.tables;
   return (
     records.length <= FEW &&

@@ -25,6 +25,8 @@ export interface Judged {
   readonly lost: ReadonlyMap<number, Loss>;
   /** How many of the others were there just so: `same`. */
   readonly unchanged: number;
+  /** How many were not there: `new`, or deleted before. */
+  readonly added: number;
   /** Records of the same revision that were taken out of the table because their key is in conflict. */
   readonly displaced: readonly Displaced[];
 }
@@ -48,7 +50,7 @@ export async function writeStaged(sql: SqlTransaction, write: StagedWrite): Prom
     if (few !== undefined) {
       await failpoint("commit.judged");
       await writeFew(stage, few);
-      return { lost: few.lost, unchanged: few.unchanged, displaced: [] };
+      return { lost: few.lost, unchanged: few.unchanged, added: few.added.length, displaced: [] };
     }
     await fill(stage);
   }
@@ -56,7 +58,8 @@ export async function writeStaged(sql: SqlTransaction, write: StagedWrite): Prom
   await failpoint("commit.judged");
   const displaced = await writeRows(stage, verdicts);
   await writeSidecar(stage, verdicts.known);
-  return { lost: verdicts.lost, unchanged: verdicts.unchanged, displaced };
+  const { lost, unchanged, added } = verdicts;
+  return { lost, unchanged, added: added.length, displaced };
 }
 
 async function fill({ sql, write, table, place, staged }: Stage): Promise<void> {
