@@ -14,7 +14,7 @@ const TRIES = 500;
 /** Numbers that are kept of a member: its kind, where it begins and ends, its UTF-16 units. */
 const WIDTH = 4;
 
-const textOf = new TextDecoder();
+const textOf = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** What `subarray` gives, at a fraction of what that costs. */
 function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {

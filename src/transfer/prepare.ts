@@ -140,7 +140,7 @@ function keyOf(
 }
 
 /** Records between two looks at what else there is to do: whoever stores the batch before waits for answers. */
-const BREATH = 128;
+const BREATH = 32;
 
 export async function prepare(batch: SourceBatch, by: Preparation): Promise<Prepared> {
   const quarantine: QuarantineEntry[] = [];

@@ -19,12 +19,20 @@ import { freshDatabase } from "../support/postgres.ts";
 import { propertyRuns } from "../support/property.ts";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** JSON texts of values as people and programs spell them. */
 const NUMBERS = ["0", "-0", "-0.0", "-0.5", "1.50", "1e3", "1E+2", "0.30000000000000004"];
 const LONG = ["1.0000000000000000000", "9007199254740993", "123456789012345", "1e308"];
-const TEXTS = ['"\\u0041"', '"\\u0000"', '"\\ud800"', '"\\\\u0000"', '"a\\/b\\n\\"{,}"', '"é🚀"'];
+const TEXTS = [
+  '"\\u0041"',
+  '"\\u0000"',
+  '"\\ud800"',
+  '"\\\\u0000"',
+  '"a\\/b\\n\\"{,}"',
+  '"é🚀"',
+  '"\ufeff-"',
+];
 const space = fc.constantFrom("", "", " ", "\r\n\t");
 const leaf = fc.oneof(
   fc.constantFrom(...NUMBERS, ...LONG, ...TEXTS, "true", "false", "null", "[]", "{}"),

@@ -291,9 +291,12 @@ function setAt(object: Record<string, Value>, path: readonly string[], value: Va
     return;
   }
   const there = Object.hasOwn(object, name) ? object[name] : undefined;
-  const next = isPlainObject(there) ? there : {};
+  // What is there may be one of the values that all records share.
+  const next: Record<string, Value> = {};
+  if (isPlainObject(there))
+    for (const [key, held] of Object.entries(there)) setOwn(next, key, held);
   setOwn(object, name, next);
-  setAt(next as Record<string, Value>, inner, value);
+  setAt(next, inner, value);
 }
 
 export const fittingRecord = (layout: Layout): fc.Arbitrary<Value> => fitting(layout, 0);

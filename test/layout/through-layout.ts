@@ -6,7 +6,7 @@ import { sqlTime } from "../../src/layout/codec-time.ts";
 import { compileLayout, familyOf } from "../../src/layout/compile.ts";
 import type { Layout, SqlType, SqlValue } from "../../src/layout/layout.ts";
 
-/** Numbers as numeric, names in jsonb's own order: what jsonb makes of a text. */
+/** Numbers as numeric, names in jsonb's own order (shorter ones first, in bytes): what jsonb makes of a text. */
 function jsonbText(text: string): string {
   const write = (value: unknown): string => {
     if (typeof value === "number") return plainDecimal(value);
@@ -15,8 +15,9 @@ function jsonbText(text: string): string {
     if (Array.isArray(value)) return `[${value.map(write).join(", ")}]`;
     if (typeof value !== "object" || value === null) return JSON.stringify(value);
     const members = Object.entries(value)
-      .sort(([a], [b]) => a.length - b.length || (a < b ? -1 : 1))
-      .map(([name, inner]) => `${JSON.stringify(name)}: ${write(inner)}`);
+      .map(([name, inner]) => ({ name, inner, bytes: Buffer.from(name) }))
+      .sort((a, b) => a.bytes.length - b.bytes.length || Buffer.compare(a.bytes, b.bytes))
+      .map(({ name, inner }) => `${JSON.stringify(name)}: ${write(inner)}`);
     return `{${members.join(", ")}}`;
   };
   return write(parseJson(text).value);

@@ -7,7 +7,7 @@ import { collection } from "../../src/collection/define.ts";
 import { shape } from "../../src/collection/shape.ts";
 import { openJsonFile } from "../../src/drivers/json-file/index.ts";
 import { type LiveMove, type MoveOptions, openMove } from "../../src/move/index.ts";
-import { LIVE_PLACES, type LivePlace } from "../support/live-place.ts";
+import { LIVE_PLACES, type LivePlace, OWN_KEYS } from "../support/live-place.ts";
 
 interface User {
   readonly id: number;
@@ -41,23 +41,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** As an app would have it that knows Redis by itself. */
-const KEYS: MoveOptions["layout"] = {
-  redis: {
-    users: {
-      cells: [
-        { kind: "object", key: "user:{email}" },
-        { kind: "pointer", key: "user_id:{id}", value: "{email}" },
-        { kind: "counter", key: "credits:{id}", property: "credits" },
-      ],
-    },
-  },
-};
 const WAYS = LIVE_PLACES.flatMap(([name, make]) => {
   const plain = [name, make, undefined] as const;
   return name === "Postgres"
     ? [plain]
-    : ([plain, [`${name}, under its own keys`, make, KEYS]] as const);
+    : ([plain, [`${name}, under its own keys`, make, OWN_KEYS]] as const);
 });
 
 async function open(layout: MoveOptions["layout"]): Promise<LiveMove> {

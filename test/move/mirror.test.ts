@@ -265,6 +265,35 @@ describe("a mirror at work", () => {
     await mirror.stop();
   });
 
+  it.each([
+    ["three times as long as it took", 100, 400],
+    ["a second at the most", 1500, 2500],
+  ])("woken all the time it rests behind a delivery: %s", async (_, takesMs, everyMs) => {
+    const sides = new Sides();
+    let deliveries = 0;
+    const { commit } = sides.to.driver;
+    const slow = async (given: Commit) => {
+      deliveries++;
+      await new Promise((resolve) => setTimeout(resolve, takesMs));
+      return commit(given);
+    };
+    const to = { ...sides.to, driver: { ...sides.to.driver, commit: slow } };
+    const mirror = begun(sides, async () => ({ from: sides.from, to, epoch: 1 }));
+    // An app that writes every 20 ms, for as long as ten deliveries take with what lies between them.
+    const writes = (10 * everyMs) / 20;
+    for (let n = 1; n <= writes; n++) {
+      await sides.write({ [`k${n % 50}`]: `${n}` }, n);
+      mirror.wake();
+      await vi.advanceTimersByTimeAsync(20);
+    }
+    expect(deliveries).toBeLessThanOrEqual(11);
+    expect(deliveries).toBeGreaterThanOrEqual(9);
+    await vi.advanceTimersByTimeAsync(2 * everyMs);
+    expect(sides.source.outbox.size).toBe(0);
+    expect(sides.held["k0"]).toBe(String(writes));
+    await mirror.stop();
+  });
+
   it("what was refused in another stage is nobody's concern any more", async () => {
     const sides = new Sides();
     sides.refuses.set("a", refused());

@@ -11,28 +11,17 @@ import { firstState } from "../../src/move/state.ts";
 import type { LiveTarget, RecordWrite, Target } from "../../src/store/driver.ts";
 import type { Side } from "../../src/store/side.ts";
 import { deletion, present } from "../../src/store/writes.ts";
-import { type CopyOptions, copy } from "../../src/transfer/copy.ts";
-import { LIVE_PLACES, type LivePlace } from "../support/live-place.ts";
+import { copy } from "../../src/transfer/copy.ts";
+import { LIVE_PLACES, type LivePlace, OWN_KEYS } from "../support/live-place.ts";
 import { MemoryState, memorySide } from "../support/memory-side.ts";
 import { PlainWorld } from "../support/routed.ts";
 import { Actor } from "../support/world.ts";
 
 const MOVE = "an app: {its} move";
 const USERS = { tenant: "default", collection: "users" };
-const KEYS: CopyOptions = {
-  redis: {
-    users: {
-      cells: [
-        { kind: "object", key: "user:{email}" },
-        { kind: "pointer", key: "user_id:{id}", value: "{email}" },
-        { kind: "counter", key: "credits:{id}", property: "credits" },
-      ],
-    },
-  },
-};
 const WAYS = LIVE_PLACES.slice(1).flatMap(([name, make]) => [
   [name, make, {}] as const,
-  [`${name}, under its own keys`, make, KEYS] as const,
+  [`${name}, under its own keys`, make, OWN_KEYS] as const,
 ]);
 
 const user = (id: number, email: string, counter: number, epoch = 1): RecordWrite => {

@@ -2,6 +2,7 @@
 import { openTarget } from "../../src/drivers/open-target.ts";
 import { openRedis } from "../../src/drivers/redis/index.ts";
 import type { Target } from "../../src/store/driver.ts";
+import type { CopyOptions } from "../../src/transfer/copy.ts";
 import { freshDatabase } from "./postgres.ts";
 import { freshRedis, type RestProxy, restProxy } from "./redis.ts";
 
@@ -50,3 +51,16 @@ export const LIVE_PLACES: readonly (readonly [name: string, make: () => Promise<
   ["Redis", redis],
   ["Redis over HTTP", redisOverHttp],
 ];
+
+/** As an app would have its users in Redis that knows Redis by itself: under its own keys. */
+export const OWN_KEYS: Pick<CopyOptions, "redis"> = {
+  redis: {
+    users: {
+      cells: [
+        { kind: "object", key: "user:{email}" },
+        { kind: "pointer", key: "user_id:{id}", value: "{email}" },
+        { kind: "counter", key: "credits:{id}", property: "credits" },
+      ],
+    },
+  },
+};

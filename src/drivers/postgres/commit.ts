@@ -8,6 +8,7 @@
  * Loads of one move go side by side, staged commits alone (turn.ts): what is judged stays true until it is written.
  */
 import { setImmediate as breathe } from "node:timers/promises";
+import { revision } from "../../collection/revision.ts";
 import { toTaggedJson } from "../../collection/tagged-json.ts";
 import { OutgrowError } from "../../errors.ts";
 import { failpoint } from "../../failpoint.ts";
@@ -31,6 +32,9 @@ import { lockMove, takeTurnBeside } from "./turn.ts";
  * that met so many of them will meet more, and all is staged, until a staged batch has been all new.
  */
 const COLLISIONS = 3;
+
+/** Lower ones are of copies. */
+const FIRST_OF_APPS = revision(1, 0);
 
 export interface CommitCollection {
   readonly id: number;
@@ -209,7 +213,7 @@ async function encodeParts(
 }
 
 /** Records between two looks at what else there is to do: another batch is being stored and waits for answers. */
-const BREATH = 128;
+const BREATH = 32;
 
 async function encodePart(
   { collections, move: { schema } }: CommitContext,
@@ -237,9 +241,10 @@ async function encodePart(
     present &&= isPresent;
     if (++at % BREATH === 0) await breathe();
   }
-  // What an app writes is mostly of records that are there, and a few cost no less as a load.
-  const isLoad = lease !== undefined || (loading && !isFew({ compiled, records, encoded }));
-  const isNew = isLoad && present && collisions < COLLISIONS;
+  // What an app writes is mostly of records that are there, and a few new ones cost no less as a load.
+  const isApps = records.every((record) => record.revision >= FIRST_OF_APPS);
+  const isLoad = loading && !(isApps && isFew({ compiled, records, encoded }));
+  const isNew = (isLoad || lease !== undefined) && present && collisions < COLLISIONS;
   const loads = mayLoad && isNew && !secured;
   const rows = loads
     ? { load: makeLoad({ schema, collection, tenant, records, encoded }) }
