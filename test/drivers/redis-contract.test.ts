@@ -5,6 +5,7 @@ import { dumpRevision, revision } from "../../src/collection/revision.ts";
 import type { Value } from "../../src/collection/value.ts";
 import { openRedis } from "../../src/drivers/redis/index.ts";
 import { TcpConnection } from "../../src/drivers/redis/tcp.ts";
+import type { Layout } from "../../src/layout/layout.ts";
 import type { RecordWrite, Target } from "../../src/store/driver.ts";
 import { planQuery } from "../../src/store/query.ts";
 import { freshRedis, restProxy } from "../support/redis.ts";
@@ -24,7 +25,7 @@ const transports = [
   },
 ];
 
-describe.each(transports)("$name", ({ open }) => {
+describe.each(transports)("$name", ({ name: transport, open }) => {
   let target: Target;
   let move: MakeMove;
   let raw: TcpConnection;
@@ -43,6 +44,16 @@ describe.each(transports)("$name", ({ open }) => {
 
   const names = async (): Promise<string[]> =>
     ((await raw.send([["KEYS", "*"]]))[0] as string[]).sort();
+
+  test("two commits are under way only where one connection keeps them in order, and nothing hangs on it", async () => {
+    expect((await move()).driver.can.commits).toBe(transport === "tcp" ? 2 : 1);
+    const listed: Layout = {
+      ...layoutOf("things"),
+      key: { from: "property", path: ["id"] },
+      redis: { cells: [{ kind: "list", key: "by:{owner}", push: "last" }] },
+    };
+    if (transport === "tcp") expect((await move([listed])).driver.can.commits).toBe(1);
+  });
 
   test("law T1: a load, its repetition, a later run and a late batch are counted and judged", async () => {
     const { put, rows, counts } = await move();

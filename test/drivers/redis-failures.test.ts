@@ -315,7 +315,7 @@ test("law D2: where the log is written now and then, stages and fences wait unti
     limits: raw.limits,
     cost: (argument) => raw.cost(argument),
     async send(commands) {
-      sent.push(...commands.map(([command = ""]) => command));
+      sent.push(...commands.map(([command = ""]) => String(command)));
       // Servers before 7.2 do not know it.
       return commands[0]?.[0] === "WAITAOF" ? [[1, 0]] : raw.send(commands);
     },

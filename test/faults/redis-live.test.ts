@@ -89,7 +89,7 @@ function asleepAt(inner: RedisConnection, text: string) {
     limits: inner.limits,
     cost: (argument) => inner.cost(argument),
     async send(commands) {
-      const isIt = commands.some((command) => command.some((one) => one.startsWith(text)));
+      const isIt = commands.some((command) => command.some((one) => String(one).startsWith(text)));
       if (isIt) {
         isAsleep = true;
         fall();

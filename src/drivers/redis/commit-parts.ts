@@ -7,7 +7,7 @@
  */
 import { OutgrowError } from "../../errors.ts";
 import type { Commit, RecordWrite } from "../../store/driver.ts";
-import type { Argument, RedisConnection } from "./connection.ts";
+import { type Argument, argumentCost, type RedisConnection } from "./connection.ts";
 import { knownText, valueText } from "./known.ts";
 import type { CollectionNames } from "./names.ts";
 
@@ -105,13 +105,13 @@ function lineOf(
     record,
     key: record.key,
     known: knownText(record),
-    value: encoded?.body ?? (isPresent ? valueOf(connection, record) : ""),
+    value: encoded?.body ?? (isPresent ? bodyOf(connection, record) : ""),
     cells: encoded?.cells ?? "",
   };
 }
 
 /** The record's own bytes in its source, where they are what we would write: no value is made of them then. */
-function valueOf({ takesBytes }: RedisConnection, record: RecordWrite): Argument {
+function bodyOf({ takesBytes }: RedisConnection, record: RecordWrite): Argument {
   const bytes = record.written?.tagged;
   if (bytes === undefined) return valueText(record.value);
   return takesBytes === true ? bytes : textOf.decode(bytes);
@@ -119,8 +119,7 @@ function valueOf({ takesBytes }: RedisConnection, record: RecordWrite): Argument
 
 function costOf(connection: RedisConnection, names: CollectionNames, line: Line): number {
   const { argument } = connection.limits;
-  const value =
-    typeof line.value === "string" ? connection.cost(line.value) : line.value.length;
+  const value = argumentCost(connection, line.value);
   // Names are the prefix and the key, which control characters make longer: counted twice over.
   const name = names.prefix.length + 2 * connection.cost(line.key);
   return (

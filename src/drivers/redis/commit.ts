@@ -6,7 +6,7 @@ import type { Commit, CommitReport, Conflict, Expectation } from "../../store/dr
 import type { QuarantineEntry } from "../../store/ledger.ts";
 import { type Line, type Part, partsOf, type Section } from "./commit-parts.ts";
 import { COMMIT } from "./commit-script.ts";
-import type { Argument, RedisConnection } from "./connection.ts";
+import { type Argument, argumentCost, type RedisConnection } from "./connection.ts";
 import type { CollectionNames, LiveNames, MoveNames } from "./names.ts";
 import { Pieces } from "./pieces.ts";
 import type { Reply } from "./resp.ts";
@@ -229,10 +229,8 @@ class Request {
   /** @throws {OutgrowError} UNSUPPORTED for what only one script can promise, and is too much for one */
   #fits(connection: RedisConnection): void {
     const { limits } = connection;
-    const size = [...this.keys, ...this.args].reduce(
-      (sum, one) => sum + (typeof one === "string" ? connection.cost(one) : one.length),
-      0,
-    );
+    const all: readonly Argument[] = [...this.keys, ...this.args];
+    const size = all.reduce<number>((sum, one) => sum + argumentCost(connection, one), 0);
     if (size > (limits.whole ?? limits.bytes)) {
       const detail = "an app's write has to fit one request: write fewer records at once";
       throw new OutgrowError("UNSUPPORTED", { detail });
@@ -274,8 +272,9 @@ class Request {
     for (const { known } of lines) args.push(known);
     let areWhole = true;
     for (const { value } of lines) {
-      const argument =
-        typeof value !== "string" ? value : packed ? pieces.packed(value) : pieces.long(value);
+      // Bytes go over TCP alone.
+      const isText = typeof value === "string";
+      const argument = !isText ? value : packed ? pieces.packed(value) : pieces.long(value);
       if (argument !== value) areWhole = false;
       args.push(argument);
     }

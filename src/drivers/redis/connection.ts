@@ -21,6 +21,8 @@ export interface RedisConnection extends AsyncDisposable {
   };
   /** Whether arguments may be bytes. Elsewhere all are texts. */
   readonly takesBytes?: boolean;
+  /** Whether what is sent while an answer is awaited is done behind what was sent before. Elsewhere nobody knows. */
+  readonly inOrder?: boolean;
   /** What an argument takes of `limits.bytes`. */
   cost(argument: string): number;
   /**
@@ -30,6 +32,11 @@ export interface RedisConnection extends AsyncDisposable {
    * answer did not come in time: every command may have been done, or not.
    */
   send(commands: readonly (readonly Argument[])[]): Promise<readonly Reply[]>;
+}
+
+/** What an argument takes of the limits: bytes go as they are. */
+export function argumentCost(connection: RedisConnection, argument: Argument): number {
+  return typeof argument === "string" ? connection.cost(argument) : argument.length;
 }
 
 /** One command's reply; it may be sent more than once. @throws {OutgrowError} also what its refusal means */

@@ -2,7 +2,8 @@
  * Records and what is known of them, as texts.
  *
  * A value is plain JSON wherever that gives the value back; with a space before it, it is tagged JSON. `JSON.parse`
- * reads both: the app needs to know nothing of tags unless it has such values.
+ * reads both: the app needs to know nothing of tags unless it has such values. Plain JSON is the source's own bytes
+ * where these say the same with and without tags, and have no space between tokens: it would take the server's memory.
  *
  * What is known: state (p, d, c), revision (32), for p the digest (43, base64), the position, `|`, the form.
  */

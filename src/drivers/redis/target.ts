@@ -72,7 +72,7 @@ export function redisTarget(
     const layouts = move.collections.map(({ layout }) => layout);
     const { tenant } = move;
     return {
-      driver: new RedisDriver(context, tenant, layouts, can),
+      driver: new RedisDriver(context, tenant, layouts, { ...can, commits: commitsOf(context) }),
       place: { connection, tenant, names: live, settleDown },
     };
   };
@@ -99,6 +99,16 @@ export function redisTarget(
     },
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
+}
+
+/**
+ * A second commit is on its way while the server is at the first. Not under declared layouts: there the first of two
+ * records gets a name, and elements of a list lie in the order in which they came, and of two commits whose answers
+ * were lost the later one may be the first to be done.
+ */
+function commitsOf({ connection, collections }: CommitContext): number {
+  const isFree = [...collections.values()].every(({ cells }) => cells === undefined);
+  return isFree && connection.inOrder === true ? 2 : 1;
 }
 
 /** Waits until what this connection wrote is on disk, where a log is kept at all. */

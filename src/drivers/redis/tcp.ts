@@ -35,6 +35,7 @@ export class TcpConnection implements RedisConnection {
     argument: Number.POSITIVE_INFINITY,
   };
   readonly takesBytes = true;
+  readonly inOrder = true;
   readonly #url: URL;
   readonly #answerMs: number;
   #socket: Promise<Line> | undefined;
