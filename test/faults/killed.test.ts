@@ -44,7 +44,7 @@ async function moment(url: string, mover: Mover, random: Random): Promise<void> 
   await sleep(writing ? random.below(60) : 200 + random.below(350));
   while (writing && mover.running) {
     const done = (await checkpoints(url)) ?? 0;
-    if (done > 0 && done < 6) return sleep(random.below(60));
+    if (done > 0 && done < 6) return sleep(random.below(20));
   }
 }
 
